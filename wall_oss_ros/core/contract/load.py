@@ -1,0 +1,73 @@
+"""Read a robot contract from a YAML file. The one place in `core` that knows YAML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from wall_oss_ros.core.contract.model import RobotContract
+from wall_oss_ros.core.contract.schema import build
+from wall_oss_ros.core.errors import ContractError, choices
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """SafeLoader that refuses a key given twice; YAML would silently keep the last one."""
+
+
+def _strict_mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+    loader.flatten_mapping(node)
+    result: dict[Any, Any] = {}
+    for key_node, value_node in node.value:
+        key = loader.construct_object(key_node, deep=True)
+        if key in result:
+            line = key_node.start_mark.line + 1
+            raise ContractError(f"line {line}: key '{key}' is given twice; keep one")
+        result[key] = loader.construct_object(value_node, deep=True)
+    return result
+
+
+_StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _strict_mapping)
+
+
+def load_contract(path: str | Path) -> RobotContract:
+    """Return the contract in a YAML file.
+
+    Raises:
+        ContractError: naming the file, the dotted key and the valid choices.
+    """
+    path = Path(path)
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)
+        return build(RobotContract, content)
+    except FileNotFoundError:
+        raise ContractError(f"{path}: no such robot contract") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ContractError(f"{path}: cannot be read: {error}") from None
+    except yaml.YAMLError as error:
+        raise ContractError(f"{path}: is not YAML: {' '.join(str(error).split())}") from None
+    except ContractError as error:
+        raise ContractError(f"{path}: {error}") from None
+
+
+def find_contract(robot: str, folder: str | Path) -> Path:
+    """Return the file of a robot given by name or by path.
+
+    Args:
+        robot: name of a file in `folder` without ``.yaml``, or a path to a YAML file.
+        folder: the installed ``config/robots``.
+
+    Raises:
+        ContractError: if there is no such robot, with the names that exist.
+    """
+    folder = Path(folder)
+    if robot.endswith((".yaml", ".yml")) or "/" in robot:
+        return Path(robot)
+    path = folder / f"{robot}.yaml"
+    if not path.is_file():
+        known = [file.stem for file in folder.glob("*.yaml")]
+        raise ContractError(
+            f"unknown robot '{robot}'; valid: {choices(known)}, or the path of a YAML file"
+        )
+    return path

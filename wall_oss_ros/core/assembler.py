@@ -254,8 +254,10 @@ class ObservationAssembler:
         )
 
     def _streams(self) -> list[_Stream]:
-        state = [self._joints] + ([self._twist] if self._twist is not None else [])
-        return [*self._cameras.values(), *state]
+        return [*self._cameras.values(), *self._state_streams()]
+
+    def _state_streams(self) -> list[_Stream]:
+        return [self._joints] + ([self._twist] if self._twist is not None else [])
 
     def _stream_faults(self, now_ns: int) -> list[tuple[_Stream, str | None]]:
         faults: list[tuple[_Stream, str | None]] = []
@@ -264,7 +266,7 @@ class ObservationAssembler:
             faults.append((stream, fault))
         # A state sample is judged against the pictures' instant too; this is the live check.
         limit_s = self._settings.max_age_s
-        faults += [(stream, stream.fault(now_ns, limit_s)) for stream in self._streams()[len(faults):]]
+        faults += [(stream, stream.fault(now_ns, limit_s)) for stream in self._state_streams()]
         return faults
 
     def _observe(
@@ -274,11 +276,12 @@ class ObservationAssembler:
         skew_s = (max(stamps.values()) - min(stamps.values())) / SECOND_NS
         if skew_s > self._settings.slop_s:
             ahead = max(stamps, key=lambda name: abs(stamps[name] - instant_ns))
-            return self._fail(
+            self._fail(
                 f"camera {ahead}",
                 f"its picture nearest to the others is {skew_s * 1e3:.0f} ms away, slop "
                 f"{self._settings.slop_s * 1e3:.0f} ms; frames are missing or the rates differ",
             )
+            return None
         joints = self._state_at(self._joints, instant_ns)
         if joints is None:
             return None
@@ -317,7 +320,6 @@ class ObservationAssembler:
                 pixels = self._decode(sample.value)
             except MessageError as error:
                 self._cameras[name].refuse(str(error), now_ns)
-                self._cameras[name].ever_good = self._seq > 0
                 return None
             frames.append(
                 CameraFrame(

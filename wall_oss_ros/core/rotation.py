@@ -47,12 +47,13 @@ def matrix_from_quaternion(quaternion: ArrayLike) -> Array:
     """Return matrices of unit quaternions (x, y, z, w): (..., 4) to (..., 3, 3)."""
     quaternion = np.asarray(quaternion, dtype=np.float64)
     x, y, z, w = np.moveaxis(quaternion / np.linalg.norm(quaternion, axis=-1, keepdims=True), -1, 0)
-    rows = [
+    rows = [  # of the matrix
         [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
         [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
         [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
     ]
-    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+    matrix: Array = np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+    return matrix
 
 
 def quaternion_from_matrix(matrix: ArrayLike) -> Array:
@@ -82,9 +83,7 @@ def matrix_from_rotation_vector(vector: ArrayLike) -> Array:
     small = angle < _SMALL_ANGLE
     safe = np.where(small, 1.0, angle)
     half_sine = np.where(small, 0.5, np.sin(safe / 2) / safe)
-    return matrix_from_quaternion(
-        np.concatenate([vector * half_sine, np.cos(angle / 2)], axis=-1)
-    )
+    return matrix_from_quaternion(np.concatenate([vector * half_sine, np.cos(angle / 2)], axis=-1))
 
 
 def rotation_vector_from_matrix(matrix: ArrayLike) -> Array:
@@ -94,7 +93,8 @@ def rotation_vector_from_matrix(matrix: ArrayLike) -> Array:
     sine = np.linalg.norm(axis, axis=-1, keepdims=True)
     small = sine < _SMALL_ANGLE
     angle = 2 * np.arctan2(sine, w)
-    return axis * np.where(small, 2.0, angle / np.where(small, 1.0, sine))
+    vector: Array = axis * np.where(small, 2.0, angle / np.where(small, 1.0, sine))
+    return vector
 
 
 def slerp(start: ArrayLike, end: ArrayLike, fraction: ArrayLike) -> Array:

@@ -64,9 +64,7 @@ class StreamBuffer(Generic[Value]):
 
     def nearest(self, stamp_ns: int) -> Sample[Value] | None:
         """Return the sample whose stamp is nearest; the older one on a tie."""
-        return min(
-            self._samples, key=lambda sample: abs(sample.stamp_ns - stamp_ns), default=None
-        )
+        return min(self._samples, key=lambda sample: abs(sample.stamp_ns - stamp_ns), default=None)
 
     def newest_not_later(self, stamp_ns: int) -> Sample[Value] | None:
         """Return the newest sample whose stamp is not later: no look into the future."""

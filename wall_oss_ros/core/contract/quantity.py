@@ -22,10 +22,7 @@ UNITS: dict[str, dict[str, float]] = {
         f"m/{time}": {f"m/{time}": 1.0, f"cm/{time}": 1e-2, f"mm/{time}": 1e-3}
         for time in ("s", "s^2", "s^3")
     },
-    **{
-        f"rad/{time}": {f"rad/{time}": 1.0, f"deg/{time}": _DEGREE}
-        for time in ("s", "s^2", "s^3")
-    },
+    **{f"rad/{time}": {f"rad/{time}": 1.0, f"deg/{time}": _DEGREE} for time in ("s", "s^2", "s^3")},
 }
 
 _TEXT = re.compile(r"^\s*((?:[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?\s+)+)([A-Za-z]\S*)\s*$")

@@ -1,0 +1,46 @@
+"""The seam of the supervisor: a rule is a name and one method. A new rule is a new file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from wall_oss_ros.core.command import RobotCommand
+from wall_oss_ros.core.observation import JointSample
+from wall_oss_ros.core.safety.verdict import Severity, Verdict
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Situation:
+    """What the rules judge a command against.
+
+    Attributes:
+        now_ns: this tick [ns].
+        dt: time since the last tick [s].
+        measured: newest measured joints, or None before the first.
+        sent: the last command that went to the controllers, or the measured pose at enabling.
+        heartbeats: newest heartbeat stamp of each node [ns].
+    """
+
+    now_ns: int
+    dt: float
+    measured: JointSample | None
+    sent: RobotCommand
+    heartbeats: Mapping[str, int]
+
+
+class Rule(Protocol):
+    """One thing that must hold."""
+
+    @property
+    def name(self) -> str:
+        """Name in verdicts and counters."""
+
+    def check(self, command: RobotCommand, situation: Situation) -> Verdict:
+        """Judge a command; up to LIMIT the verdict's command replaces it."""
+
+
+def passed(rule: str, command: RobotCommand) -> Verdict:
+    """Return the verdict of a rule that has nothing to say."""
+    return Verdict(Severity.PASS, rule, "", command)

@@ -1,0 +1,275 @@
+"""The last hop: folds the rules, keeps the mode, latches the e-stop. Needs nobody to stop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import IntEnum
+
+import numpy as np
+
+from wall_oss_ros.core.command import RobotCommand
+from wall_oss_ros.core.contract import RobotContract
+from wall_oss_ros.core.kinematics import ForwardKinematics
+from wall_oss_ros.core.observation import JointSample
+from wall_oss_ros.core.pose import Pose
+from wall_oss_ros.core.safety.rule import Rule, Situation
+from wall_oss_ros.core.safety.verdict import Severity, Verdict
+
+# A reset or an enable is only accepted from a robot that stands: largest joint speed.
+_STANDING_SPEED = 0.05
+
+
+class Mode(IntEnum):
+    """The ladder; values are those of SafetyState.msg. Motion is possible in the first two."""
+
+    NOMINAL = 0
+    LIMITED = 1
+    HOLD = 2
+    STOPPED = 3
+    ESTOP = 4
+
+
+_MODE_OF = {
+    Severity.PASS: Mode.NOMINAL,
+    Severity.LIMIT: Mode.LIMITED,
+    Severity.HOLD: Mode.HOLD,
+}
+
+
+@dataclass(slots=True)
+class RuleCount:
+    """How often a rule changed a command, and how often it held or stopped one."""
+
+    limited: int = 0
+    stopped: int = 0
+
+
+class SafetySupervisor:
+    """Judges one command per tick.
+
+    Not thread-safe: the node's lock guards it.
+    """
+
+    def __init__(
+        self,
+        contract: RobotContract,
+        kinematics: ForwardKinematics,
+        rules: Sequence[Rule],
+        preconditions: Sequence[Rule],
+    ) -> None:
+        """Create a supervisor that does not yet allow motion.
+
+        Args:
+            contract: the robot.
+            kinematics: its own, so that nobody else's arithmetic is trusted.
+            rules: folded in this order over each command.
+            preconditions: the rules that must pass before motion can be enabled.
+        """
+        self._contract = contract
+        self._kinematics = kinematics
+        self._rules = tuple(rules)
+        self._preconditions = tuple(preconditions)
+        self.counts = {rule.name: RuleCount() for rule in self._rules}
+        self._measured: JointSample | None = None
+        self._measured_tools: dict[str, Pose] = {}
+        self._command: RobotCommand | None = None
+        self._heartbeats: dict[str, int] = {}
+        self._sent: RobotCommand | None = None
+        self._estop_inputs: dict[str, bool] = {}
+        self.mode = Mode.STOPPED
+        self.motion_enabled = False
+        self.latched_causes: tuple[str, ...] = ("motion was not enabled yet",)
+        self.last_verdict: Verdict | None = None
+
+    def measure(self, sample: JointSample) -> None:
+        """Take measured joints."""
+        self._measured = sample
+
+    def propose(self, command: RobotCommand) -> None:
+        """Take the executor's newest command."""
+        self._command = command
+
+    def heartbeat(self, node: str, stamp_ns: int) -> None:
+        """Take a node's sign of life."""
+        self._heartbeats[node] = stamp_ns
+
+    def estop_input(self, source: str, pressed: bool) -> None:
+        """Take the state of an e-stop input; pressed latches, released only permits a reset."""
+        self._estop_inputs[source] = pressed
+        if pressed:
+            self.estop(f"e-stop input '{source}' is pressed")
+
+    def estop(self, cause: str) -> None:
+        """Stop at once and stay stopped until reset."""
+        causes = self.latched_causes if self.mode is Mode.ESTOP else ()
+        self.latched_causes = tuple(dict.fromkeys((*causes, cause)))
+        self.mode, self.motion_enabled = Mode.ESTOP, False
+        self._sent = None
+
+    def reset_blocker(self, now_ns: int) -> str | None:
+        """Return why a reset would be refused, or None."""
+        if self.mode is not Mode.ESTOP:
+            return "there is no e-stop to reset"
+        pressed = [source for source, down in self._estop_inputs.items() if down]
+        if pressed:
+            return f"e-stop input '{pressed[0]}' is still pressed; release it"
+        return self._standing_blocker(now_ns)
+
+    def reset(self, now_ns: int) -> str | None:
+        """Leave the e-stop for STOPPED; return None, or why not."""
+        blocker = self.reset_blocker(now_ns)
+        if blocker is None:
+            self.mode = Mode.STOPPED
+            self.latched_causes = ("reset after an e-stop; motion must be enabled",)
+        return blocker
+
+    def enable_motion(self, enabled: bool, now_ns: int) -> str | None:
+        """Allow motion or revoke it; return None, or why not."""
+        if not enabled:
+            self._stop("disabled by a person")
+            return None
+        if self.mode is Mode.ESTOP:
+            return f"e-stop is latched ({'; '.join(self.latched_causes)}); reset it first"
+        if self.motion_enabled:
+            return None
+        blocker = self._standing_blocker(now_ns)
+        if blocker is not None:
+            return blocker
+        if self._command is None:
+            return "no command received; is the chunk executor running?"
+        start = self._at_measured(now_ns)
+        situation = Situation(now_ns, 0.0, self._measured, start, self._heartbeats)
+        for rule in self._preconditions:
+            verdict = rule.check(self._command, situation)
+            if verdict.severity >= Severity.STOP:
+                return f"{verdict.rule}: {verdict.reason}"
+        self._sent = start
+        self.mode, self.motion_enabled, self.latched_causes = Mode.NOMINAL, True, ()
+        return None
+
+    def step(self, now_ns: int, dt: float) -> RobotCommand | None:
+        """Judge the newest command.
+
+        Returns:
+            What the controllers should get now, or None while motion is not enabled.
+        """
+        if not self.motion_enabled or self._sent is None:
+            return None
+        if self._command is None:
+            self._stop("no command received")
+            return None
+        verdict = self._fold(self._command, now_ns, dt)
+        if verdict.severity >= Severity.STOP:
+            self.last_verdict = verdict
+            if verdict.severity is Severity.ESTOP:
+                self.estop(f"{verdict.rule}: {verdict.reason}")
+            else:
+                self._stop(f"{verdict.rule}: {verdict.reason}")
+            return None
+        self.mode = _MODE_OF[verdict.severity]
+        if verdict.severity is not Severity.PASS:
+            self.last_verdict = verdict
+        output = self._held(now_ns) if verdict.severity is Severity.HOLD else verdict.command
+        self._remember(output)
+        return output
+
+    def standstill(self, now_ns: int) -> RobotCommand | None:
+        """Return "stay where you are, base stopped", from the measured joints if there are any."""
+        return None if self._measured is None else self._at_measured(now_ns)
+
+    def tool_distance(self) -> float:
+        """Return the distance between the two measured tools [m], NaN if unknown.
+
+        Both arms must have the same frame for it to be known.
+        """
+        frames = {arm.frame for arm in self._contract.arms.values()}
+        if len(frames) != 1:
+            return float("nan")
+        tools = self.measured_tools()
+        if len(tools) != 2:
+            return float("nan")
+        return float(np.linalg.norm(tools["left"].position - tools["right"].position))
+
+    def measured_tools(self) -> Mapping[str, Pose]:
+        """Return the measured tool poses by side; empty before the first joint states."""
+        if self._measured is not None:
+            self._measured_tools = self._kinematics.tool_poses(self._measured.position_of())
+        return self._measured_tools
+
+    def _fold(self, command: RobotCommand, now_ns: int, dt: float) -> Verdict:
+        situation = Situation(now_ns, dt, self._measured, self._present_sent(), self._heartbeats)
+        worst = Verdict(Severity.PASS, "", "", command)
+        for rule in self._rules:
+            verdict = rule.check(worst.command, situation)
+            count = self.counts[rule.name]
+            count.limited += verdict.severity is Severity.LIMIT
+            count.stopped += verdict.severity > Severity.LIMIT
+            if verdict.severity >= Severity.STOP:
+                return verdict
+            if verdict.severity > worst.severity:
+                worst = verdict
+            else:
+                worst = replace(worst, command=verdict.command)
+        return worst
+
+    def _stop(self, cause: str) -> None:
+        if self.mode is Mode.ESTOP:
+            return
+        self.mode, self.motion_enabled, self._sent = Mode.STOPPED, False, None
+        self.latched_causes = (cause,)
+
+    def _standing_blocker(self, now_ns: int) -> str | None:
+        if self._measured is None:
+            return "no joint states received"
+        fastest = int(np.argmax(np.abs(self._measured.velocities)))
+        speed = abs(float(self._measured.velocities[fastest]))
+        if speed > _STANDING_SPEED:
+            name = self._measured.names[fastest]
+            return f"'{name}' still moves at {speed:.2f}; wait until the robot stands"
+        return None
+
+    def _at_measured(self, now_ns: int) -> RobotCommand:
+        """Return a command that holds every arm, lift and head joint where it is measured."""
+        positions = self._present_measured().position_of()
+        held = {name: positions[name] for name in self._contract.limited_joints}
+        idle = frozenset(f"{side}_gripper" for side in self._contract.grippers)
+        return RobotCommand(
+            stamp_ns=now_ns,
+            source_seq=0,
+            source_epoch=0,
+            parts=self._contract.commanded_parts - idle,
+            positions=held,
+            velocities=dict.fromkeys(held, 0.0),
+            tools={},
+            grippers={},
+            base_twist=np.zeros(3),
+        )
+
+    def _held(self, now_ns: int) -> RobotCommand:
+        """Return the last sent command, standing still."""
+        sent = self._present_sent()
+        return replace(
+            sent,
+            stamp_ns=now_ns,
+            velocities=dict.fromkeys(sent.velocities, 0.0),
+            base_twist=np.zeros(3),
+        )
+
+    def _remember(self, output: RobotCommand) -> None:
+        """Keep what was sent last of every joint, also of parts not commanded this time."""
+        self._sent = self._present_sent().changed(
+            positions=output.positions,
+            velocities=output.velocities,
+            base_twist=output.base_twist,
+        )
+
+    def _present_sent(self) -> RobotCommand:
+        if self._sent is None:
+            raise ValueError("nothing was sent: motion is not enabled")
+        return self._sent
+
+    def _present_measured(self) -> JointSample:
+        if self._measured is None:
+            raise ValueError("no joint states")
+        return self._measured

@@ -1,0 +1,5 @@
+"""Robot kinematics from the URDF: forward, and inverse for both arms at once (MuJoCo, mink, daqp)."""
+
+from wall_oss_ros.kinematics.solver import MinkKinematics
+
+__all__ = ["MinkKinematics"]

@@ -21,6 +21,7 @@ from wall_oss_ros.core.observation import CameraFrame, JointSample, Observation,
 from wall_oss_ros.core.pose import frozen_array
 from wall_oss_ros.core.rates import RateMeter
 from wall_oss_ros.core.rotation import Array
+from wall_oss_ros.core.settings import Settings, setting
 from wall_oss_ros.core.stream import PushOutcome, Sample, StreamBuffer
 
 SECOND_NS = 1_000_000_000
@@ -29,30 +30,30 @@ Decode = Callable[[object], NDArray[np.uint8]]
 
 
 @dataclass(frozen=True, slots=True)
-class AssemblerSettings:
-    """Limits of what counts as one instant.
+class AssemblerSettings(Settings):
+    """Limits of what counts as one instant."""
 
-    Attributes:
-        slop_s: largest spread of the cameras' capture stamps [s].
-        max_age_s: oldest picture that may still be used [s].
-        state_max_age_s: oldest joint or odometry sample at the observation's stamp [s].
-        frozen_after_s: how long a picture or a stamp may stand still [s].
-        future_tolerance_s: how far a stamp may lie ahead of this machine's clock [s].
-        refuse_after_s: a stream that never gave anything usable for this long is a configuration
-            error, not a passing fault [s].
-    """
-
-    slop_s: float = 0.05
-    max_age_s: float = 0.5
-    state_max_age_s: float = 0.1
-    frozen_after_s: float = 0.6
-    future_tolerance_s: float = 0.1
-    refuse_after_s: float = 2.0
-
-    def __post_init__(self) -> None:
-        for name in ("slop_s", "max_age_s", "state_max_age_s", "frozen_after_s", "refuse_after_s"):
-            if not getattr(self, name) > 0.0:
-                raise ValueError(f"{name}: got {getattr(self, name)}; expected above 0 s")
+    slop_s: float = setting(
+        0.05, "largest spread of the cameras' capture stamps [s]", low=0.001, high=1.0
+    )
+    max_age_s: float = setting(
+        0.5, "oldest picture that may still be used [s]", low=0.01, high=10.0
+    )
+    state_max_age_s: float = setting(
+        0.1, "oldest joint or odometry sample at the pictures' instant [s]", low=0.001, high=5.0
+    )
+    frozen_after_s: float = setting(
+        0.6, "how long a picture or a stamp may stand still [s]", low=0.05, high=60.0
+    )
+    future_tolerance_s: float = setting(
+        0.1, "how far a stamp may lie ahead of this machine's clock [s]", low=0.0, high=1.0
+    )
+    refuse_after_s: float = setting(
+        2.0,
+        "a stream that gave nothing usable for this long is a configuration error [s]",
+        low=0.1,
+        high=60.0,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
@@ -16,6 +16,7 @@ from wall_oss_ros.core.kinematics import InverseKinematics
 from wall_oss_ros.core.motion import HEAD, LIFT, TOOL, Motion, at_rest
 from wall_oss_ros.core.observation import JointSample, state_vector
 from wall_oss_ros.core.pose import Pose
+from wall_oss_ros.core.settings import setting
 from wall_oss_ros.core.timeline import ChunkOutcome, Timeline, TimelineSettings
 
 
@@ -30,23 +31,15 @@ class ExecutorStatus(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class ExecutorSettings:
-    """Limits of the executor.
+class ExecutorSettings(TimelineSettings):
+    """Limits of the executor, and its timeline's."""
 
-    Attributes:
-        timeline: joins and gaps.
-        state_max_age_s: oldest measured joints it still moves on [s].
-        starvation_limit_s: without a chunk for this long it gives up and must be enabled again [s].
-    """
-
-    timeline: TimelineSettings = field(default_factory=TimelineSettings)
-    state_max_age_s: float = 0.2
-    starvation_limit_s: float = 3.0
-
-    def __post_init__(self) -> None:
-        for name in ("state_max_age_s", "starvation_limit_s"):
-            if not getattr(self, name) > 0.0:
-                raise ValueError(f"{name}: got {getattr(self, name)}; expected above 0 s")
+    state_max_age_s: float = setting(
+        0.2, "oldest measured joints it still moves on [s]", low=0.01, high=5.0
+    )
+    starvation_limit_s: float = setting(
+        3.0, "without a chunk for this long it must be enabled again [s]", low=0.1, high=600.0
+    )
 
 
 class ChunkExecutor:
@@ -66,7 +59,7 @@ class ChunkExecutor:
         self._contract = contract
         self._kinematics = kinematics
         self._settings = settings
-        self._timeline = Timeline(contract.schema_hash, settings.timeline)
+        self._timeline = Timeline(contract.schema_hash, settings)
         self._measured: JointSample | None = None
         self._enabled = enabled
         self._allowed = False

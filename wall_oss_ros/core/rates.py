@@ -10,7 +10,10 @@ SECOND_NS = 1_000_000_000
 
 
 class RateMeter:
-    """Events per second over the last `window_s` seconds."""
+    """Events per second over the last `window_s` seconds.
+
+    One thread ticks; another may read the rate at the same time.
+    """
 
     def __init__(self, window_s: float = 3.0) -> None:
         self._window_ns = round(window_s * SECOND_NS)
@@ -23,22 +26,19 @@ class RateMeter:
             self._ticks.clear()  # another clock (bag loop, simulation reset)
         self._ticks.append(now_ns)
         self.total += 1
-        self._forget(now_ns)
+        while self._ticks[0] < now_ns - self._window_ns:
+            self._ticks.popleft()
 
     def rate_hz(self, now_ns: int) -> float:
         """Return the rate; 0 after the window has passed without events."""
-        self._forget(now_ns)
-        if len(self._ticks) < 2:
+        ticks = [tick for tick in tuple(self._ticks) if tick >= now_ns - self._window_ns]
+        if len(ticks) < 2:
             return 0.0
         # Until the next event is overdue the mean period counts; afterwards the silence does.
-        span = self._ticks[-1] - self._ticks[0]
-        period = span / (len(self._ticks) - 1)
-        silence = now_ns - self._ticks[-1]
-        return (len(self._ticks) - 1) * SECOND_NS / (span + max(0.0, silence - period) or 1.0)
-
-    def _forget(self, now_ns: int) -> None:
-        while self._ticks and self._ticks[0] < now_ns - self._window_ns:
-            self._ticks.popleft()
+        span = ticks[-1] - ticks[0]
+        silence = now_ns - ticks[-1]
+        overdue = max(0.0, silence - span / (len(ticks) - 1))
+        return (len(ticks) - 1) * SECOND_NS / (span + overdue or 1.0)
 
 
 class Percentiles:
@@ -55,7 +55,8 @@ class Percentiles:
         """Return the percentiles (0 to 100); zeros before the first measurement."""
         if not self._values:
             return tuple(0.0 for _ in percents)
-        return tuple(np.percentile(np.fromiter(self._values, float), percents).tolist())
+        # tuple() copies in one step, so another thread may add meanwhile.
+        return tuple(np.percentile(tuple(self._values), percents).tolist())
 
     def clear(self) -> None:
         """Forget everything."""

@@ -11,6 +11,7 @@ from wall_oss_ros.core import rotation
 from wall_oss_ros.core.chunk import NANOSECONDS, ActionChunk
 from wall_oss_ros.core.motion import ChunkTrajectory, Motion, StopTrajectory, Trajectory
 from wall_oss_ros.core.rotation import Array
+from wall_oss_ros.core.settings import Settings, setting
 
 
 class ChunkOutcome(Enum):
@@ -26,31 +27,23 @@ class ChunkOutcome(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class TimelineSettings:
-    """How chunks are joined and gaps are bridged.
+class TimelineSettings(Settings):
+    """How chunks are joined and gaps are bridged."""
 
-    Attributes:
-        rows: rows used of each chunk, its committed prefix; 0 uses all.
-        blend_s: time over which a new chunk takes over [s].
-        stop_s: time to come to rest when the rows run out [s].
-        approach_linear: largest speed at which a distance to a new chunk is closed [m/s].
-        approach_angular: the same for orientations [rad/s].
-        future_tolerance_s: how far a chunk's stamp may lie ahead of now [s].
-    """
-
-    rows: int = 0
-    blend_s: float = 0.2
-    stop_s: float = 0.3
-    approach_linear: float = 0.25
-    approach_angular: float = 0.8
-    future_tolerance_s: float = 0.1
-
-    def __post_init__(self) -> None:
-        if self.rows < 0:
-            raise ValueError(f"rows: got {self.rows}; expected 0 (all) or more")
-        for name in ("blend_s", "stop_s", "approach_linear", "approach_angular"):
-            if not getattr(self, name) > 0.0:
-                raise ValueError(f"{name}: got {getattr(self, name)}; expected above 0")
+    rows: int = setting(
+        0, "rows used of each chunk, its committed prefix; 0 uses all", low=0, high=512
+    )
+    blend_s: float = setting(0.2, "time over which a new chunk takes over [s]", low=0.01, high=5.0)
+    stop_s: float = setting(
+        0.3, "time to come to rest when the rows run out [s]", low=0.01, high=5.0
+    )
+    approach_linear: float = setting(
+        0.25, "largest speed at which a distance to a new chunk is closed [m/s]", low=0.01, high=2.0
+    )
+    approach_angular: float = setting(0.8, "the same for orientations [rad/s]", low=0.01, high=6.0)
+    future_tolerance_s: float = setting(
+        0.1, "how far a chunk's stamp may lie ahead of now [s]", low=0.0, high=1.0
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

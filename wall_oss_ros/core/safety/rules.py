@@ -13,38 +13,25 @@ from wall_oss_ros.core.safety.rule import Rule
 from wall_oss_ros.core.safety.tracking import TrackingError
 from wall_oss_ros.core.safety.well_formed import WellFormed
 from wall_oss_ros.core.safety.workspace import Workspace
+from wall_oss_ros.core.settings import Settings, setting
 
 
 @dataclass(frozen=True, slots=True)
-class SafetySettings:
-    """Thresholds that are not the robot's but the installation's.
+class SafetySettings(Settings):
+    """Thresholds that are not the robot's but the installation's."""
 
-    Attributes:
-        command_max_age_s: oldest command [s].
-        state_max_age_s: oldest measured joints [s].
-        heartbeat_max_age_s: oldest heartbeat [s].
-        heartbeat_nodes: nodes that must be alive.
-        workspace_margin_m: distance to a workspace face at which steps begin to shrink [m].
-        tracking_limit: largest distance of a joint from where it was sent [rad] or [m].
-    """
-
-    command_max_age_s: float = 0.15
-    state_max_age_s: float = 0.15
-    heartbeat_max_age_s: float = 0.6
-    heartbeat_nodes: tuple[str, ...] = ("camera_sync", "policy", "chunk_executor")
-    workspace_margin_m: float = 0.03
-    tracking_limit: float = 0.35
-
-    def __post_init__(self) -> None:
-        for name in (
-            "command_max_age_s",
-            "state_max_age_s",
-            "heartbeat_max_age_s",
-            "workspace_margin_m",
-            "tracking_limit",
-        ):
-            if not getattr(self, name) > 0.0:
-                raise ValueError(f"{name}: got {getattr(self, name)}; expected above 0")
+    command_max_age_s: float = setting(0.15, "oldest command [s]", low=0.01, high=2.0)
+    state_max_age_s: float = setting(0.15, "oldest measured joints [s]", low=0.01, high=2.0)
+    heartbeat_max_age_s: float = setting(0.6, "oldest heartbeat [s]", low=0.05, high=10.0)
+    heartbeat_nodes: tuple[str, ...] = setting(
+        ("camera_sync", "policy", "chunk_executor"), "names of the nodes that must be alive"
+    )
+    workspace_margin_m: float = setting(
+        0.03, "distance to a workspace face at which steps begin to shrink [m]", low=0.001, high=0.5
+    )
+    tracking_limit: float = setting(
+        0.35, "largest distance of a joint from where it was sent [rad] or [m]", low=0.01, high=3.0
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,10 @@ from wall_oss_ros.core.pose import Pose
 from wall_oss_ros.core.safety.rule import Rule, Situation
 from wall_oss_ros.core.safety.verdict import Severity, Verdict
 
+# After motion was revoked the base is told to stand for this long; then the topics are quiet, so
+# that a person may drive the robot out by other means.
+_STAND_NS = 1_000_000_000
+
 # A reset or an enable is only accepted from a robot that stands: largest joint speed.
 _STANDING_SPEED = 0.05
 
@@ -76,6 +80,8 @@ class SafetySupervisor:
         self._command: RobotCommand | None = None
         self._heartbeats: dict[str, int] = {}
         self._sent: RobotCommand | None = None
+        self._revoked_ns: int | None = None
+        self._estop_hold: RobotCommand | None = None
         self._estop_inputs: dict[str, bool] = {}
         self.mode = Mode.STOPPED
         self.motion_enabled = False
@@ -105,7 +111,7 @@ class SafetySupervisor:
         causes = self.latched_causes if self.mode is Mode.ESTOP else ()
         self.latched_causes = tuple(dict.fromkeys((*causes, cause)))
         self.mode, self.motion_enabled = Mode.ESTOP, False
-        self._sent = None
+        self._sent, self._revoked_ns = None, None
 
     def reset_blocker(self, now_ns: int) -> str | None:
         """Return why a reset would be refused, or None."""
@@ -120,14 +126,14 @@ class SafetySupervisor:
         """Leave the e-stop for STOPPED; return None, or why not."""
         blocker = self.reset_blocker(now_ns)
         if blocker is None:
-            self.mode = Mode.STOPPED
+            self.mode, self._estop_hold = Mode.STOPPED, None
             self.latched_causes = ("reset after an e-stop; motion must be enabled",)
         return blocker
 
     def enable_motion(self, enabled: bool, now_ns: int) -> str | None:
         """Allow motion or revoke it; return None, or why not."""
         if not enabled:
-            self._stop("disabled by a person")
+            self._stop("disabled by a person", now_ns)
             return None
         if self.mode is Mode.ESTOP:
             return f"e-stop is latched ({'; '.join(self.latched_causes)}); reset it first"
@@ -152,31 +158,26 @@ class SafetySupervisor:
         """Judge the newest command.
 
         Returns:
-            What the controllers should get now, or None while motion is not enabled.
+            What the controllers should get now. With motion revoked, the base is told to stand and
+            the arms are left to the braking end of their last trajectory; under e-stop every joint
+            is held where it was, at once and as long as it is latched. None: nothing to say.
         """
-        if not self.motion_enabled or self._sent is None:
-            return None
-        if self._command is None:
-            self._stop("no command received")
-            return None
+        if not self.motion_enabled or self._command is None:
+            return self._stopped(now_ns)
         verdict = self._fold(self._command, now_ns, dt)
         if verdict.severity >= Severity.STOP:
             self.last_verdict = verdict
             if verdict.severity is Severity.ESTOP:
                 self.estop(f"{verdict.rule}: {verdict.reason}")
             else:
-                self._stop(f"{verdict.rule}: {verdict.reason}")
-            return None
+                self._stop(f"{verdict.rule}: {verdict.reason}", now_ns)
+            return self._stopped(now_ns)
         self.mode = _MODE_OF[verdict.severity]
         if verdict.severity is not Severity.PASS:
             self.last_verdict = verdict
         output = self._held(now_ns) if verdict.severity is Severity.HOLD else verdict.command
         self._remember(output)
         return output
-
-    def standstill(self, now_ns: int) -> RobotCommand | None:
-        """Return "stay where you are, base stopped", from the measured joints if there are any."""
-        return None if self._measured is None else self._at_measured(now_ns)
 
     def tool_distance(self) -> float:
         """Return the distance between the two measured tools [m], NaN if unknown.
@@ -213,9 +214,21 @@ class SafetySupervisor:
                 worst = replace(worst, command=verdict.command)
         return worst
 
-    def _stop(self, cause: str) -> None:
+    def _stopped(self, now_ns: int) -> RobotCommand | None:
+        if self.mode is Mode.ESTOP:
+            if self._estop_hold is None and self._measured is not None:
+                self._estop_hold = self._at_measured(now_ns)
+            return self._estop_hold and replace(self._estop_hold, stamp_ns=now_ns)
+        if self._revoked_ns is None or now_ns - self._revoked_ns > _STAND_NS:
+            return None
+        base = self._contract.commanded_parts & {"base"}
+        return RobotCommand(now_ns, 0, 0, base, {}, {}, {}, {}, np.zeros(3))
+
+    def _stop(self, cause: str, now_ns: int) -> None:
         if self.mode is Mode.ESTOP:
             return
+        if self.motion_enabled:
+            self._revoked_ns = now_ns
         self.mode, self.motion_enabled, self._sent = Mode.STOPPED, False, None
         self.latched_causes = (cause,)
 

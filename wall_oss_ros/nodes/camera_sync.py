@@ -1,0 +1,133 @@
+"""camera_sync: cameras, joints and odometry in, one observation per new set of pictures out."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from diagnostic_msgs.msg import DiagnosticStatus
+from nav_msgs.msg import Odometry
+from sensor_msgs.msg import CompressedImage, Image, JointState
+
+from wall_oss_ros.core.assembler import AssemblerSettings, ObservationAssembler
+from wall_oss_ros.core.contract import RobotContract
+from wall_oss_ros.core.errors import MessageError
+from wall_oss_ros.core.joints import JointSelector
+from wall_oss_ros.core.rates import Percentiles, RateMeter
+from wall_oss_ros.kinematics import MinkKinematics
+from wall_oss_ros.msg import Observation
+from wall_oss_ros.ros import qos
+from wall_oss_ros.ros.filters import Subscriber
+from wall_oss_ros.ros.geometry import twist_from
+from wall_oss_ros.ros.images import check_image, decode_image, fingerprint
+from wall_oss_ros.ros.joint_states import joint_sample
+from wall_oss_ros.ros.node import SuiteNode, run
+from wall_oss_ros.ros.observation_message import observation_message
+from wall_oss_ros.ros.parameters import declare_settings
+from wall_oss_ros.ros.stamps import to_ns
+
+
+class CameraSync(SuiteNode):
+    """Wires topics to an `ObservationAssembler`."""
+
+    def __init__(self) -> None:
+        super().__init__("camera_sync")
+        self._settings = declare_settings(self, AssemblerSettings)
+
+    def build(self, contract: RobotContract) -> None:
+        """Create subscriptions of every stream of the contract."""
+        self._contract = contract
+        self._selector = JointSelector(contract.joint_names)
+        self._assembler = ObservationAssembler(
+            contract, MinkKinematics(contract), decode_image, self._settings
+        )
+        self._rate = RateMeter()
+        self._age_ms = Percentiles()
+        self._reported = ""
+        self._publisher = self.create_lifecycle_publisher(Observation, "observation", qos.NEWEST)
+        self._inputs = [
+            Subscriber(self, _TYPES[camera.transport], camera.topic, qos_profile=qos.SENSOR)
+            for camera in contract.cameras.values()
+        ]
+        for name, source in zip(contract.cameras, self._inputs, strict=True):
+            source.registerCallback(partial(self._on_image, name))
+        joints = Subscriber(self, JointState, contract.joint_states.topic, qos_profile=qos.JOINTS)
+        joints.registerCallback(self._on_joints)
+        self._inputs.append(joints)
+        if contract.odometry is not None:
+            odometry = Subscriber(self, Odometry, contract.odometry.topic, qos_profile=qos.JOINTS)
+            odometry.registerCallback(self._on_odometry)
+            self._inputs.append(odometry)
+        self.create_timer(0.25, self._watch)
+
+    def _on_image(self, name: str, message: Image | CompressedImage) -> None:
+        now_ns = self.now_ns()
+        try:
+            check_image(message)
+        except MessageError as error:
+            self._assembler.refuse(name, str(error), now_ns)
+            return
+        stamp_ns = to_ns(message.header.stamp)
+        self._assembler.push_image(name, stamp_ns, now_ns, message, fingerprint(message))
+        if not self.active:
+            return
+        observation = self._assembler.assemble(now_ns)
+        if observation is not None:
+            self._publisher.publish(observation_message(observation, self._contract))
+            self._rate.tick(now_ns)
+            self._age_ms.add((self.now_ns() - observation.stamp_ns) / 1e6)
+
+    def _on_joints(self, message: JointState) -> None:
+        now_ns = self.now_ns()
+        try:
+            self._assembler.push_joints(joint_sample(message, self._selector), now_ns)
+        except MessageError as error:
+            self._assembler.refuse("joint_states", str(error), now_ns)
+
+    def _on_odometry(self, message: Odometry) -> None:
+        stamp_ns = to_ns(message.header.stamp)
+        self._assembler.push_twist(stamp_ns, self.now_ns(), twist_from(message.twist.twist))
+
+    def _watch(self) -> None:
+        """Say on every change which stream keeps observations away; end if the contract misfits."""
+        now_ns = self.now_ns()
+        misfits = self._assembler.misfits(now_ns)
+        if misfits:
+            self.fail(MessageError("; ".join(map(str, misfits))))
+        faults = self._assembler.faults(now_ns)
+        streams = ", ".join(sorted({fault.stream for fault in faults}))
+        if self.active and streams != self._reported:
+            self._reported = streams
+            if faults:
+                self.get_logger().warning(
+                    "no observations: " + "; ".join(str(fault) for fault in faults)
+                )
+            else:
+                self.get_logger().info("observations flow")
+
+    def report(self) -> tuple[int, str, dict[str, str]]:
+        """Return the health of every stream."""
+        if not self.active:
+            return super().report()
+        now_ns = self.now_ns()
+        faults = self._assembler.faults(now_ns)
+        values = {"observation rate [Hz]": f"{self._rate.rate_hz(now_ns):.2f}"}
+        values["observations"] = str(self._rate.total)
+        p50, p95, p99 = self._age_ms.at(50, 95, 99)
+        values["observation age p50 p95 p99 [ms]"] = f"{p50:.1f} {p95:.1f} {p99:.1f}"
+        for stream in self._assembler.reports(now_ns):
+            values[f"{stream.stream} rate [Hz]"] = f"{stream.rate_hz:.2f}"
+            values[f"{stream.stream} expected [Hz]"] = f"{stream.expected_hz:.2f}"
+            values[f"{stream.stream} age [s]"] = f"{stream.age_s:.3f}"
+            values[f"{stream.stream} received"] = str(stream.received)
+            values[f"{stream.stream} late"] = str(stream.late)
+        if faults:
+            return DiagnosticStatus.ERROR, "; ".join(map(str, faults)), values
+        return DiagnosticStatus.OK, "observations flow", values
+
+
+_TYPES = {"raw": Image, "compressed": CompressedImage}
+
+
+def main() -> int:
+    """Run the node."""
+    return run(CameraSync)

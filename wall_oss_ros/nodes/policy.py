@@ -1,0 +1,171 @@
+"""policy: observations and an instruction in, action chunks out, from an inference thread."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+import traceback
+
+from diagnostic_msgs.msg import DiagnosticStatus
+from std_msgs.msg import String
+from std_srvs.srv import SetBool, Trigger
+
+from wall_oss_ros.core.contract import RobotContract
+from wall_oss_ros.core.errors import MessageError
+from wall_oss_ros.core.mailbox import Mailbox
+from wall_oss_ros.core.policy_session import PolicySession, PolicySettings, PolicyStatus
+from wall_oss_ros.msg import ActionChunk, Observation, PolicyState, SimTaskState
+from wall_oss_ros.policies.registry import make_policy
+from wall_oss_ros.ros import qos
+from wall_oss_ros.ros.chunk_message import chunk_message
+from wall_oss_ros.ros.node import SuiteNode, run
+from wall_oss_ros.ros.observation_message import observation_from
+from wall_oss_ros.ros.parameters import declare, declare_settings
+from wall_oss_ros.ros.stamps import to_stamp
+from wall_oss_ros.ros.task_message import task_from
+
+# The default of 5 ms lets a computing thread keep a callback waiting that long.
+_SWITCH_INTERVAL_S = 0.0005
+
+
+class PolicyNode(SuiteNode):
+    """Wires a `PolicySession`; callbacks only drop messages into a mailbox."""
+
+    def __init__(self) -> None:
+        super().__init__("policy")
+        self._settings = declare_settings(self, PolicySettings)
+        self._backend = declare(self, "policy", "scripted", "policy back end")
+        self._checkpoint = declare(
+            self, "checkpoint", "", "what the back end loads: a model folder or a recorded bag"
+        )
+        self._enabled = declare(self, "enabled", True, "whether it may think from the start")
+
+    def build(self, contract: RobotContract) -> None:
+        """Load the back end and create topics and services."""
+        self._contract = contract
+        policy = make_policy(self._backend, contract, self._checkpoint)
+        self._session = PolicySession(
+            contract,
+            policy,
+            self._settings,
+            # Seconds of the wall clock: later than any epoch an earlier process counted to.
+            first_epoch=int(time.time()) & 0x7FFFFFFF,
+            enabled=self._enabled,
+        )
+        self._session.load()
+        self._mailbox: Mailbox[Observation] = Mailbox()
+        self._thread: threading.Thread | None = None
+        self._publisher = self.create_lifecycle_publisher(ActionChunk, "action_chunk", qos.NEWEST)
+        self._state_publisher = self.create_lifecycle_publisher(
+            PolicyState, "policy/state", qos.STATE
+        )
+        self.create_subscription(Observation, "observation", self._mailbox.put, qos.NEWEST)
+        self.create_subscription(String, "instruction", self._on_instruction, qos.STATE)
+        if hasattr(policy, "observe_task"):
+            self.create_subscription(
+                SimTaskState,
+                "task_state",
+                lambda message: policy.observe_task(task_from(message)),
+                qos.NEWEST,
+            )
+        self.create_service(SetBool, "~/enable", self._on_enable)
+        self.create_service(Trigger, "~/reset", self._on_reset)
+        self.create_timer(0.1, self._publish_state)
+
+    def start(self) -> None:
+        """Start the inference thread."""
+        sys.setswitchinterval(_SWITCH_INTERVAL_S)
+        self._mailbox.clear()
+        self._thread = threading.Thread(target=self._think, name="inference", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop the inference thread; a running inference is waited for, its chunk is dropped."""
+        self._session.reset()
+        if self._thread is not None:
+            self._thread.join(timeout=10.0)
+
+    def _think(self) -> None:
+        period_s = 1.0 / self._settings.max_rate
+        next_s = time.monotonic()
+        try:
+            while self.active:
+                message = self._mailbox.take(timeout_s=0.1)
+                if message is None:
+                    continue
+                try:
+                    observation = observation_from(message, self._contract)
+                except MessageError as error:
+                    self.get_logger().error(str(error), throttle_duration_sec=5.0)
+                    continue
+                chunk = self._session.infer(observation, self.now_ns)
+                if chunk is not None and self.active:
+                    self._publisher.publish(chunk_message(chunk, self._contract.base_frame))
+                # A newer observation may arrive while waiting; the mailbox keeps the newest.
+                next_s = max(next_s + period_s, time.monotonic())
+                time.sleep(max(0.0, next_s - time.monotonic()))
+        except Exception as error:  # a bug or the device: say so and stay down
+            self.get_logger().error(f"inference ended:\n{traceback.format_exc()}")
+            self._session.break_down(f"inference ended with {type(error).__name__}: {error}")
+
+    def _on_instruction(self, message: String) -> None:
+        if self._session.instruct(message.data):
+            self.get_logger().info(f"instruction: '{self._session.instruction}'")
+
+    def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        self._session.enable(request.data)
+        response.success = True
+        return response
+
+    def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        self._session.reset()
+        response.success = True
+        return response
+
+    def _publish_state(self) -> None:
+        now_ns = self.now_ns()
+        status, reason = self._session.status(now_ns)
+        message = PolicyState(
+            state=status.value,
+            reason=reason,
+            policy=self._backend,
+            instruction=self._session.instruction,
+            epoch=self._session.epoch,
+            chunks=self._session.chunks,
+            failures=self._session.failures,
+            rate=self._session.rate.rate_hz(now_ns),
+            inference_ms=self._session.inference_ms.at(50, 95, 99),
+            chunk_age_ms=self._session.chunk_age_ms.at(50, 95, 99),
+        )
+        message.header.stamp = to_stamp(now_ns)
+        self._state_publisher.publish(message)
+
+    def report(self) -> tuple[int, str, dict[str, str]]:
+        """Return state, rate and latencies."""
+        if not self.active:
+            return super().report()
+        now_ns = self.now_ns()
+        status, reason = self._session.status(now_ns)
+        level = {
+            PolicyStatus.RUNNING: DiagnosticStatus.OK,
+            PolicyStatus.IDLE: DiagnosticStatus.OK,
+            PolicyStatus.FAULT: DiagnosticStatus.ERROR,
+        }.get(status, DiagnosticStatus.WARN)
+        p50, p95, p99 = self._session.inference_ms.at(50, 95, 99)
+        return (
+            level,
+            f"{status.name}: {reason}",
+            {
+                "chunk rate [Hz]": f"{self._session.rate.rate_hz(now_ns):.2f}",
+                "chunks": str(self._session.chunks),
+                "failures": str(self._session.failures),
+                "inference p50 p95 p99 [ms]": f"{p50:.1f} {p95:.1f} {p99:.1f}",
+                "observations replaced before use": str(self._mailbox.replaced),
+            },
+        )
+
+
+def main() -> int:
+    """Run the node."""
+    return run(PolicyNode)

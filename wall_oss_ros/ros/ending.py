@@ -1,0 +1,52 @@
+"""How a process ends: on a signal, or on an error that any of its threads met."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
+
+
+class Ending:
+    """Asked by the main loop; set by signal handlers and threads."""
+
+    def __init__(self) -> None:
+        self._requested = threading.Event()
+        self.error: BaseException | None = None
+
+    @property
+    def requested(self) -> bool:
+        """Whether the process should end."""
+        return self._requested.is_set()
+
+    def request(self) -> None:
+        """End without an error."""
+        self._requested.set()
+
+    def fail(self, error: BaseException) -> None:
+        """End with an error; the first one counts."""
+        if self.error is None:
+            self.error = error
+        self._requested.set()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until the end is asked for; return whether it is."""
+        return self._requested.wait(timeout_s)
+
+    @contextlib.contextmanager
+    def on_signals(self) -> Iterator[None]:
+        """Let SIGINT and SIGTERM ask for the end; restores the handlers afterwards."""
+
+        def handle(number: int, frame: FrameType | None) -> None:
+            self.request()
+
+        previous = {
+            number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)

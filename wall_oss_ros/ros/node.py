@@ -1,0 +1,168 @@
+"""Base of every node of the suite: lifecycle, contract, heartbeat, diagnostics, clear endings."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.signals import SignalHandlerOptions
+from std_msgs.msg import Header
+
+from wall_oss_ros.core.contract import RobotContract, load_contract
+from wall_oss_ros.core.errors import ContractError, WallOssError
+from wall_oss_ros.ros import qos
+from wall_oss_ros.ros.ending import Ending
+from wall_oss_ros.ros.parameters import declare
+from wall_oss_ros.ros.stamps import to_stamp
+
+HEARTBEAT_HZ = 10.0
+DIAGNOSTICS_HZ = 1.0
+
+
+class SuiteNode(LifecycleNode):
+    """A lifecycle node that reads the robot contract.
+
+    Subclasses implement `build` (configure: create everything), `start` (activate), `stop`
+    (deactivate) and `report` (diagnostics). A `WallOssError` in any of them is logged as one
+    sentence and fails the transition.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.active = False
+        self.ending = Ending()
+        self._contract_path = declare(
+            self, "contract", "", "path of the robot contract (config/robots/*.yaml)"
+        )
+        self._heartbeat = self.create_publisher(Header, "heartbeat", qos.EVENTS)
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.EVENTS)
+        self.create_timer(1.0 / HEARTBEAT_HZ, self._beat)
+        self.create_timer(1.0 / DIAGNOSTICS_HZ, self._diagnose)
+
+    # -- for subclasses ---------------------------------------------------------------------------
+
+    def build(self, contract: RobotContract) -> None:
+        """Create publishers, subscriptions and core objects (configure)."""
+
+    def start(self) -> None:
+        """Begin to work (activate)."""
+
+    def stop(self) -> None:
+        """Stop working, leave the robot safe (deactivate, shutdown)."""
+
+    def report(self) -> tuple[int, str, dict[str, str]]:
+        """Return diagnostic level (DiagnosticStatus), one sentence, and values."""
+        return DiagnosticStatus.OK, "active" if self.active else "inactive", {}
+
+    def now_ns(self) -> int:
+        """Return the node clock's time (simulated where use_sim_time is set) [ns]."""
+        return int(self.get_clock().now().nanoseconds)
+
+    def fail(self, error: BaseException) -> None:
+        """End this process with exit status 1 and the error's sentence; callable from any thread."""
+        self.ending.fail(error)
+
+    # -- lifecycle --------------------------------------------------------------------------------
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load the contract and build."""
+        return self._guarded("configure", self._configure)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Start working."""
+        super().on_activate(state)
+        self.active = True
+        result = self._guarded("activate", self.start)
+        self.active = result is TransitionCallbackReturn.SUCCESS
+        return result
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop working; publishers still work while stopping."""
+        result = self._guarded("deactivate", self._halt)
+        super().on_deactivate(state)
+        return result
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop working, whatever the state was."""
+        return self._guarded("shutdown", self._halt)
+
+    def halt(self) -> None:
+        """Stop working if active; for the end of the process."""
+        self._guarded("stop", self._halt)
+
+    def _configure(self) -> None:
+        if not self._contract_path:
+            raise ContractError("parameter 'contract' is empty; give the path of a robot contract")
+        self.build(load_contract(self._contract_path))
+
+    def _halt(self) -> None:
+        if self.active:
+            self.active = False
+            self.stop()
+
+    def _guarded(self, what: str, action: Callable[[], None]) -> TransitionCallbackReturn:
+        # rclpy turns any exception here into a silent error transition; people need the sentence.
+        try:
+            action()
+        except WallOssError as error:
+            self.get_logger().error(f"cannot {what}: {error}")
+            return TransitionCallbackReturn.FAILURE
+        except Exception:
+            self.get_logger().error(f"cannot {what}:\n{traceback.format_exc()}")
+            return TransitionCallbackReturn.FAILURE
+        return TransitionCallbackReturn.SUCCESS
+
+    # -- signs of life ----------------------------------------------------------------------------
+
+    def _beat(self) -> None:
+        if self.active:
+            header = Header(frame_id=self.get_name())
+            header.stamp = to_stamp(self.now_ns())
+            self._heartbeat.publish(header)
+
+    def _diagnose(self) -> None:
+        level, message, values = self.report()
+        status = DiagnosticStatus(
+            name=self.get_fully_qualified_name().lstrip("/"),
+            hardware_id="wall_oss_ros",
+            level=level if isinstance(level, bytes) else bytes([level]),
+            message=message,
+            values=[KeyValue(key=key, value=value) for key, value in values.items()],
+        )
+        array = DiagnosticArray(status=[status])
+        array.header.stamp = to_stamp(self.now_ns())
+        self._diagnostics.publish(array)
+
+
+def run(create: Callable[[], SuiteNode], argv: Sequence[str] | None = None) -> int:
+    """Run a node until it is asked to end; return the exit status.
+
+    SIGINT and SIGTERM are handled here, not by rclpy, so that the node can still publish while it
+    stops. A `WallOssError` ends with its sentence and status 1.
+    """
+    rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO)
+    node: SuiteNode | None = None
+    try:
+        node = create()
+        with node.ending.on_signals():
+            executor = SingleThreadedExecutor()
+            executor.add_node(node)
+            while not node.ending.requested:
+                executor.spin_once(timeout_sec=0.1)
+        if node.ending.error is not None:
+            raise node.ending.error
+        return 0
+    except WallOssError as error:
+        name = node.get_name() if node is not None else "node"
+        print(f"{name}: {error}", file=sys.stderr, flush=True)
+        return 1
+    finally:
+        if node is not None:
+            node.halt()
+            node.destroy_node()
+        rclpy.try_shutdown()

@@ -1,0 +1,37 @@
+"""Quality of service by purpose."""
+
+from __future__ import annotations
+
+from rclpy.duration import Duration
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+
+
+def _profile(
+    depth: int, reliability: ReliabilityPolicy, durability: DurabilityPolicy
+) -> QoSProfile:
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST,
+        depth=depth,
+        reliability=reliability,
+        durability=durability,
+    )
+
+
+# Drivers offer reliable (REP-2003), so any subscriber fits.
+DRIVER = _profile(5, ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE)
+# Newest picture or nothing: waiting for a resend is worse than the next frame.
+SENSOR = _profile(2, ReliabilityPolicy.BEST_EFFORT, DurabilityPolicy.VOLATILE)
+# Measured joints at 200 Hz: a short burst must not push out the sample that fits the pictures.
+JOINTS = _profile(20, ReliabilityPolicy.BEST_EFFORT, DurabilityPolicy.VOLATILE)
+# Chunks and observations: the newest counts, but it must arrive.
+NEWEST = _profile(1, ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE)
+# What a person sets, and what a person asks: late joiners must know it.
+STATE = _profile(1, ReliabilityPolicy.RELIABLE, DurabilityPolicy.TRANSIENT_LOCAL)
+EVENTS = _profile(10, ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE)
+
+
+def command(lifespan_s: float = 0.1) -> QoSProfile:
+    """Return the profile of commands: the newest only, and never an old one."""
+    profile = _profile(1, ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE)
+    profile.lifespan = Duration(seconds=lifespan_s)
+    return profile

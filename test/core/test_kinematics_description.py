@@ -1,4 +1,4 @@
-"""Pins: a robot description that is missing or does not fit is one clear sentence, before motion."""
+"""Pins: a robot description that is missing or does not fit is one clear sentence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Robot kinematics from the URDF: forward, and inverse for both arms at once (MuJoCo, mink, daqp)."""
+"""Robot kinematics from the URDF: forward, and inverse for both arms at once."""
 
 from wall_oss_ros.kinematics.solver import MinkKinematics
 

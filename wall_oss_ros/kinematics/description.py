@@ -99,7 +99,7 @@ def read_urdf(path: Path) -> ElementTree.Element:
         raise RobotModelError(f"'{path}' cannot be read as URDF: {error}") from None
     if root.tag != "robot":
         raise RobotModelError(
-            f"'{path}' starts with <{root.tag}>; expected <robot> (expand xacro files to URDF first)"
+            f"'{path}' starts with <{root.tag}>; expected <robot> (expand xacro to URDF first)"
         )
     return root
 

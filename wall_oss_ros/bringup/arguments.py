@@ -1,0 +1,56 @@
+"""The arguments of the bring-up, declared once for the launch file and for the runner."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from wall_oss_ros.core.errors import BringUpError, choices
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """A ``name:=value`` argument; `valid` lists the choices of a closed one."""
+
+    name: str
+    default: str
+    help: str
+    valid: tuple[str, ...] = ()
+
+
+_FLAG = ("true", "false")
+
+ARGUMENTS: tuple[Argument, ...] = (
+    Argument("robot", "tiago_pro_sim", "robot contract: a name in config/robots, or a YAML file"),
+    Argument("sim", "true", "start the simulated robot; false for a real one", _FLAG),
+    Argument("policy", "scripted", "policy back end: scripted, replay"),
+    Argument("checkpoint", "", "what the policy loads: a model folder, or a recorded bag"),
+    Argument("namespace", "", "namespace of all nodes and topics"),
+    Argument("record", "false", "record the suite's topics with 'ros2 bag record'", _FLAG),
+    Argument("rviz", "false", "start RViz with config/rviz/bimanual.rviz", _FLAG),
+    Argument("log_level", "info", "log level of all nodes", ("debug", "info", "warn", "error")),
+    Argument("use_sim_time", "false", "all nodes follow /clock; the simulator publishes it", _FLAG),
+    Argument("task", "pick_cube", "task of the simulated scene"),
+    Argument("colour", "", "colour that the simulated task names; empty: the seed chooses"),
+    Argument("seed", "0", "seed of the simulated scene"),
+    Argument("image_size", "448", "simulated camera pictures [px], square"),
+)
+
+
+def parse_arguments(given: Mapping[str, str]) -> dict[str, str]:
+    """Return all arguments, given ones over defaults.
+
+    Raises:
+        BringUpError: unknown name or a value outside a closed choice.
+    """
+    declared = {argument.name: argument for argument in ARGUMENTS}
+    values = {argument.name: argument.default for argument in ARGUMENTS}
+    for name, value in given.items():
+        if name not in declared:
+            raise BringUpError(f"unknown argument '{name}'; valid: {choices(declared)}")
+        valid = declared[name].valid
+        value = value.lower() if valid == _FLAG else value
+        if valid and value not in valid:
+            raise BringUpError(f"argument '{name}': got '{value}'; valid: {choices(valid)}")
+        values[name] = value
+    return values

@@ -1,0 +1,171 @@
+"""The node graph as data: what runs, with which parameters, in which order.
+
+`launch/bimanual.launch.py` turns it into launch actions, `bringup.runner` into child processes.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from wall_oss_ros.bringup.arguments import parse_arguments
+from wall_oss_ros.bringup.locations import robots_folder, share_folder
+from wall_oss_ros.core.contract import RobotContract, find_contract, load_contract
+from wall_oss_ros.core.errors import BringUpError
+from wall_oss_ros.kinematics.description import find_urdf
+
+Parameter = str | bool | int | float
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSpec:
+    """A node of this package.
+
+    Attributes:
+        executable: name in lib/wall_oss_ros, and of the node.
+        parameters: set over those of `parameter_file`.
+        parameter_file: YAML of config/nodes.
+        managed: whether the lifecycle manager brings it up.
+    """
+
+    executable: str
+    parameters: Mapping[str, Parameter]
+    parameter_file: Path | None = None
+    managed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A program beside the nodes, e.g. RViz. Its end changes nothing for the others."""
+
+    name: str
+    command: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Everything the bring-up starts.
+
+    Attributes:
+        nodes: in start order; the lifecycle manager last.
+        tools: programs beside them.
+        environment: variables to set where the user has not.
+        namespace: of all nodes.
+        log_level: of all nodes.
+        contract: the robot.
+    """
+
+    nodes: tuple[NodeSpec, ...]
+    tools: tuple[ToolSpec, ...]
+    environment: Mapping[str, str]
+    namespace: str
+    log_level: str
+    contract: RobotContract = field(repr=False)
+
+
+def make_graph(given: Mapping[str, str]) -> Graph:
+    """Return the graph of these arguments (see `arguments.ARGUMENTS`).
+
+    Raises:
+        WallOssError: wrong argument, unknown robot, wrong contract, missing URDF, missing program.
+    """
+    values = parse_arguments(given)
+    contract_file = find_contract(values["robot"], robots_folder()).resolve()
+    contract = load_contract(contract_file)
+    find_urdf(contract.description)  # a missing URDF is said here, once, not by four nodes
+    common: dict[str, Parameter] = {
+        "contract": str(contract_file),
+        "use_sim_time": values["use_sim_time"] == "true",
+    }
+    nodes: list[NodeSpec] = []
+
+    def add(executable: str, **parameters: Parameter) -> None:
+        file = share_folder() / "config" / "nodes" / f"{executable}.yaml"
+        nodes.append(
+            NodeSpec(executable, {**common, **parameters}, file if file.is_file() else None)
+        )
+
+    if values["sim"] == "true":
+        add(
+            "sim_robot",
+            task=values["task"],
+            colour=values["colour"],
+            seed=_integer(values, "seed"),
+            image_size=_integer(values, "image_size"),
+        )
+        # The simulator makes the clock; following it would stand still.
+        nodes[-1] = NodeSpec(
+            "sim_robot",
+            {
+                **nodes[-1].parameters,
+                "use_sim_time": False,
+                "publish_clock": values["use_sim_time"] == "true",
+            },
+            nodes[-1].parameter_file,
+        )
+    # Safety before anything that commands; the policy, which may load for minutes, last.
+    add("safety_supervisor")
+    add("camera_sync")
+    add("chunk_executor")
+    add("policy", policy=values["policy"], checkpoint=values["checkpoint"])
+    names = " ".join(node.executable for node in nodes)
+    nodes.append(NodeSpec("lifecycle_manager", {"nodes": names}, managed=False))
+    return Graph(
+        nodes=tuple(nodes),
+        tools=_tools(values, contract),
+        environment=_environment(),
+        namespace=values["namespace"].strip("/"),
+        log_level=values["log_level"],
+        contract=contract,
+    )
+
+
+def _integer(values: Mapping[str, str], name: str) -> int:
+    try:
+        return int(values[name])
+    except ValueError:
+        raise BringUpError(
+            f"argument '{name}': got '{values[name]}'; expected a whole number"
+        ) from None
+
+
+def _environment() -> dict[str, str]:
+    """Fast DDS needs a larger shared-memory segment for 448 x 448 frames than its default."""
+    profile = str(share_folder() / "config" / "dds" / "fastdds_shm.xml")
+    names = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
+    if any(name in os.environ for name in names):
+        return {}
+    return dict.fromkeys(names, profile)
+
+
+def _tools(values: Mapping[str, str], contract: RobotContract) -> tuple[ToolSpec, ...]:
+    tools = []
+    if values["record"] == "true":
+        topics = [
+            *(camera.topic for camera in contract.cameras.values()),
+            contract.joint_states.topic,
+            *([contract.odometry.topic] if contract.odometry is not None else []),
+            *("action_chunk", "command", "safety/state", "policy/state", "executor/state"),
+            "instruction",
+            *contract.controller_topics,
+        ]
+        namespace = values["namespace"].strip("/")
+        prefix = f"/{namespace}/" if namespace else "/"
+        command = ("ros2", "bag", "record", "--storage", "mcap", "--topics")
+        tools.append(_tool("record", (*command, *(prefix + topic for topic in topics))))
+    if values["rviz"] == "true":
+        config = share_folder() / "config" / "rviz" / "bimanual.rviz"
+        tools.append(_tool("rviz", ("rviz2", "-d", str(config))))
+    return tuple(tools)
+
+
+def _tool(argument: str, command: tuple[str, ...]) -> ToolSpec:
+    if shutil.which(command[0]) is None:
+        raise BringUpError(
+            f"{argument}:=true needs the program '{command[0]}', which is not on this machine; "
+            "it comes with a ROS 2 desktop installation"
+        )
+    return ToolSpec(argument, command)

@@ -1,0 +1,106 @@
+"""Run the node graph as child processes, for machines without launch_ros."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+
+import yaml
+
+from wall_oss_ros.bringup.graph import Graph, NodeSpec
+from wall_oss_ros.bringup.locations import executable
+from wall_oss_ros.bringup.process import ChildProcess
+
+_LOG_FORMAT = "[{severity}] {message}"
+_PATIENCE_S = 5.0
+
+
+class Runner:
+    """The started graph. Use from the main thread."""
+
+    def __init__(self, graph: Graph, show: Callable[[str, str], None] | None = None) -> None:
+        """Prepare; nothing runs yet.
+
+        Args:
+            graph: what to start.
+            show: called with node name and line; the default prints ``[name] line``.
+        """
+        self._graph = graph
+        self._show = show or print_line
+        self._children: dict[str, ChildProcess] = {}
+        self._reported: set[str] = set()
+
+    def start(self) -> None:
+        """Start every process, in order."""
+        environment = {**os.environ, **self._graph.environment}
+        environment.setdefault("RCUTILS_CONSOLE_OUTPUT_FORMAT", _LOG_FORMAT)
+        environment["PYTHONUNBUFFERED"] = "1"
+        for spec in self._graph.nodes:
+            self._children[spec.executable] = ChildProcess(
+                spec.executable, self._command(spec), environment, self._show
+            )
+        for tool in self._graph.tools:
+            self._children[tool.name] = ChildProcess(
+                tool.name, tool.command, environment, self._show
+            )
+
+    def pid(self, name: str) -> int:
+        """Return the process id of a node."""
+        return self._children[name].pid
+
+    def poll(self) -> int | None:
+        """Return the exit status with which the graph must end, or None while it may go on.
+
+        Status 1 of a node is an error that its own sentence explains, and the end of the lifecycle
+        manager is the end of all. A node that was killed is not: the supervisor stops the robot and
+        must stay.
+        """
+        for name, child in self._children.items():
+            status = child.returncode
+            if status is None or name in self._reported:
+                continue
+            self._reported.add(name)
+            child.wait(1.0)
+            if status == 1 or name == "lifecycle_manager":
+                return 1
+            if status != 0:
+                self._show(name, f"ended with status {status}; the others go on")
+        return None
+
+    def stop(self) -> None:
+        """End everything: the lifecycle manager first, which deactivates the nodes in order."""
+        children = dict(self._children)
+        manager = children.pop("lifecycle_manager", None)
+        if manager is not None:
+            manager.end(2 * _PATIENCE_S)
+        # The rest is inactive by now and may end side by side.
+        threads = [
+            threading.Thread(target=child.end, args=(_PATIENCE_S,)) for child in children.values()
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self._children.clear()
+
+    def _command(self, spec: NodeSpec) -> list[str]:
+        command = [str(executable(spec.executable)), "--ros-args"]
+        command += ["--log-level", self._graph.log_level]
+        command += ["-r", f"__node:={spec.executable}"]
+        if self._graph.namespace:
+            command += ["-r", f"__ns:=/{self._graph.namespace}"]
+        if spec.parameter_file is not None:
+            command += ["--params-file", str(spec.parameter_file)]
+        for name, value in spec.parameters.items():
+            # JSON-like flow style is what --param parses; it keeps "7" and 7 apart.
+            text = yaml.safe_dump(value, default_style='"' if isinstance(value, str) else None)
+            command += ["-p", f"{name}:={text.splitlines()[0]}"]
+        return command
+
+
+def print_line(name: str, line: str) -> None:
+    """Print a line of a child with its name in front."""
+    sys.stdout.write(f"[{name}] {line}\n")
+    sys.stdout.flush()

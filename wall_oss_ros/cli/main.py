@@ -1,0 +1,46 @@
+"""``wall-oss``: one command with subcommands; each is a module with `add_arguments` and `run`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from wall_oss_ros.core.errors import WallOssError
+
+# Modules are imported only when asked for: `wall-oss --help` needs neither ROS nor MuJoCo.
+_COMMANDS = {
+    "demo": "run the simulated robot through a task and report",
+    "bringup": "start the node graph without ros2 launch (name:=value arguments)",
+    "bench": "measure frames, rates and the simulator on this machine",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a subcommand; return the exit status."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    parser = argparse.ArgumentParser(
+        prog="wall-oss", description="Run Wall-OSS on a ROS 2 robot, safely and in real time."
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    for name, help in _COMMANDS.items():
+        # The bring-up has name:=value arguments of its own, in the manner of ros2 launch.
+        commands.add_parser(name, help=help, add_help=name != "bringup")
+    if arguments and arguments[0] == "bringup":
+        from wall_oss_ros.bringup.__main__ import main as bring_up
+
+        return bring_up(arguments[1:])
+    if arguments and arguments[0] in _COMMANDS:
+        module = import_module(f"wall_oss_ros.cli.{arguments[0]}")
+        module.add_arguments(commands.choices[arguments[0]])
+    options = parser.parse_args(arguments)
+    try:
+        return int(module.run(options))
+    except WallOssError as error:
+        print(f"wall-oss {options.command}: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,258 @@
+"""sim_robot: the simulated robot behind the topics of a real one.
+
+Takes controller topics, gives cameras, joint_states and odom; besides these the task's ground truth
+and a service that starts another scene.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from functools import partial
+
+from diagnostic_msgs.msg import DiagnosticStatus
+from geometry_msgs.msg import Twist, TwistStamped
+from nav_msgs.msg import Odometry
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import Image, JointState
+from std_msgs.msg import Float64MultiArray
+from trajectory_msgs.msg import JointTrajectory
+
+from wall_oss_ros.core import rotation
+from wall_oss_ros.core.contract import RobotContract
+from wall_oss_ros.core.errors import SimulationError
+from wall_oss_ros.core.pacing import Pacer
+from wall_oss_ros.core.pose import Pose
+from wall_oss_ros.core.rates import Percentiles
+from wall_oss_ros.msg import SimTaskState
+from wall_oss_ros.ros import qos
+from wall_oss_ros.ros.geometry import pose_message, twist_message
+from wall_oss_ros.ros.images import image_message
+from wall_oss_ros.ros.loop import DeadlineLoop
+from wall_oss_ros.ros.node import SuiteNode, run
+from wall_oss_ros.ros.parameters import declare
+from wall_oss_ros.ros.stamps import to_stamp
+from wall_oss_ros.ros.task_message import task_message
+from wall_oss_ros.sim.cameras import SimCameras
+from wall_oss_ros.sim.controllers import TrajectoryPoint
+from wall_oss_ros.sim.robot import SimRobot
+from wall_oss_ros.srv import ResetScene
+
+# Joint states leave every tick (200 Hz); these leave every n-th.
+_ODOMETRY_TICKS = 4
+_TASK_TICKS = 10
+# Below this real-time factor the node warns.
+_SLOW = 0.95
+
+
+class SimRobotNode(SuiteNode):
+    """Wires a `SimRobot`: one thread steps it, one draws, callbacks give commands."""
+
+    def __init__(self) -> None:
+        super().__init__("sim_robot")
+        self._task = declare(self, "task", "pick_cube", "task of the scene")
+        self._colour = declare(
+            self, "colour", "", "colour that the task names; empty: the seed chooses"
+        )
+        self._seed = declare(self, "seed", 0, "seed of the scene", low=0, high=2**31 - 1)
+        self._size = declare(self, "image_size", 448, "picture width and height [px]")
+        self._with_clock = declare(self, "publish_clock", False, "publish simulated time on /clock")
+
+    def build(self, contract: RobotContract) -> None:
+        """Build the simulation and its topics."""
+        self._contract = contract
+        self._sim = SimRobot(
+            contract, task=self._task, seed=self._seed, colour=self._colour or None
+        )
+        self._lock = threading.Lock()
+        self._pacer = Pacer(self._sim.dt_s)
+        self._epoch_ns = 0
+        self._tick_count = 0
+        self._render_ms = Percentiles()
+        self._published = dict.fromkeys(contract.cameras, 0)
+        self._cameras: SimCameras | None = None
+        rate_hz = max(camera.rate for camera in contract.cameras.values())
+        self._physics = DeadlineLoop(1.0 / self._sim.dt_s, self._tick, self._on_loop_error, "sim")
+        self._drawing = DeadlineLoop(rate_hz, self._draw, self._on_loop_error, "cameras")
+        self._create_outputs(contract)
+        self._create_inputs(contract)
+        self.create_service(ResetScene, "~/reset", self._on_reset)
+
+    def _create_outputs(self, contract: RobotContract) -> None:
+        self._joints = self.create_lifecycle_publisher(
+            JointState, contract.joint_states.topic, qos.DRIVER
+        )
+        self._odometry = None
+        if contract.odometry is not None:
+            self._odometry = self.create_lifecycle_publisher(
+                Odometry, contract.odometry.topic, qos.DRIVER
+            )
+        self._images = {
+            name: self.create_lifecycle_publisher(Image, camera.topic, qos.DRIVER)
+            for name, camera in contract.cameras.items()
+        }
+        self._state = self.create_lifecycle_publisher(SimTaskState, "task_state", qos.STATE)
+        self._clock = (
+            self.create_publisher(Clock, "/clock", qos.SENSOR) if self._with_clock else None
+        )
+
+    def _create_inputs(self, contract: RobotContract) -> None:
+        for part, controller in contract.joint_controllers.items():
+            if controller.interface == "joint_trajectory":
+                kind, callback = JointTrajectory, self._on_trajectory
+            else:
+                kind, callback = Float64MultiArray, self._on_positions
+            self.create_subscription(kind, controller.topic, partial(callback, part), qos.NEWEST)
+        if contract.base is not None:
+            base = contract.base.controller
+            kind = TwistStamped if base.interface == "twist_stamped" else Twist
+            self.create_subscription(kind, base.topic, self._on_twist, qos.NEWEST)
+
+    def start(self) -> None:
+        """Let simulated time run."""
+        self._epoch_ns = self.now_ns() - self._sim.time_ns
+        self._pacer = Pacer(self._sim.dt_s)
+        self._physics.start()
+        self._drawing.start()
+        self._published = dict.fromkeys(self._published, 0)
+
+    def stop(self) -> None:
+        """Halt simulated time."""
+        self._drawing.stop()
+        self._physics.stop()
+
+    def _tick(self) -> None:
+        lost_before = self._pacer.lost_ns
+        steps = self._pacer.due(time.monotonic_ns())
+        self._epoch_ns += self._pacer.lost_ns - lost_before
+        for _ in range(steps):
+            with self._lock:
+                self._sim.step()
+                sample = self._sim.joint_sample()
+            self._tick_count += 1
+            stamp = to_stamp(self._epoch_ns + sample.stamp_ns)
+            if self._clock is not None:
+                self._clock.publish(Clock(clock=stamp))
+            joints = JointState(
+                name=list(sample.names),
+                position=sample.positions.tolist(),
+                velocity=sample.velocities.tolist(),
+            )
+            joints.header.stamp = stamp
+            self._joints.publish(joints)
+            if self._tick_count % _ODOMETRY_TICKS == 0 and self._odometry is not None:
+                self._publish_odometry(stamp)
+            if self._tick_count % _TASK_TICKS == 0:
+                self._publish_task()
+
+    def _publish_odometry(self, stamp) -> None:  # type: ignore[no-untyped-def]
+        with self._lock:
+            pose, twist = self._sim.odometry()
+        message = Odometry(child_frame_id=self._contract.base_frame)
+        message.header.stamp = stamp
+        message.header.frame_id = "odom"
+        turn = rotation.matrix_from_rotation_vector([0.0, 0.0, pose[2]])
+        message.pose.pose = pose_message(Pose([pose[0], pose[1], 0.0], turn))
+        message.twist.twist = twist_message(twist)
+        self._odometry.publish(message)  # type: ignore[union-attr]
+
+    def _publish_task(self) -> None:
+        with self._lock:
+            state = self._sim.task_state()
+        factor = self._pacer.real_time_factor()
+        message = task_message(state, self._contract.base_frame, factor)
+        message.header.stamp = to_stamp(self._epoch_ns + state.stamp_ns)
+        self._state.publish(message)
+        if factor < _SLOW:
+            self.get_logger().warning(
+                f"real-time factor {factor:.2f}: this machine is too slow for the simulation; "
+                "simulated time runs slower than wall time (try image_size:=224)",
+                throttle_duration_sec=10.0,
+            )
+
+    def _draw(self) -> None:
+        if self._cameras is None:
+            # The GL context belongs to the thread that made it.
+            self._cameras = SimCameras(
+                self._sim.model, tuple(self._contract.cameras), self._size, seed=self._seed
+            )
+        with self._lock:
+            snapshot = self._sim.snapshot()
+        begin = time.perf_counter()
+        pictures = self._cameras.render(snapshot)
+        self._render_ms.add((time.perf_counter() - begin) * 1e3)
+        stamp_ns = self._epoch_ns + snapshot.stamp_ns
+        for name, pixels in pictures.items():
+            frame = self._contract.cameras[name].frame
+            self._images[name].publish(image_message(pixels, stamp_ns, frame))
+            self._published[name] += 1
+
+    def _on_loop_error(self, error: BaseException) -> None:
+        if not isinstance(error, SimulationError):
+            self.get_logger().fatal("".join(traceback.format_exception(error)))
+        self.fail(error)
+
+    def _on_trajectory(self, part: str, message: JointTrajectory) -> None:
+        points = [
+            TrajectoryPoint(
+                point.positions,
+                point.velocities or None,
+                point.time_from_start.sec + point.time_from_start.nanosec * 1e-9,
+            )
+            for point in message.points
+        ]
+        self._command(part, message.joint_names, points)
+
+    def _on_positions(self, part: str, message: Float64MultiArray) -> None:
+        names = self._contract.part_joints[part]
+        self._command(part, names, [TrajectoryPoint(message.data, None, 0.0)])
+
+    def _command(self, part: str, names, points) -> None:  # type: ignore[no-untyped-def]
+        with self._lock:
+            reason = self._sim.command_joints(part, names, points)
+        if reason is not None:
+            self.get_logger().error(f"{part}: {reason}", throttle_duration_sec=1.0)
+
+    def _on_twist(self, message: Twist | TwistStamped) -> None:
+        twist = message.twist if isinstance(message, TwistStamped) else message
+        with self._lock:
+            reason = self._sim.command_base(twist.linear.x, twist.linear.y, twist.angular.z)
+        if reason is not None:
+            self.get_logger().error(f"base: {reason}", throttle_duration_sec=1.0)
+
+    def _on_reset(
+        self, request: ResetScene.Request, response: ResetScene.Response
+    ) -> ResetScene.Response:
+        try:
+            with self._lock:
+                self._sim.reset(
+                    task=request.task or None,
+                    seed=request.seed if request.seed >= 0 else None,
+                    colour=request.colour or None,
+                )
+                response.instruction = self._sim.task_state().instruction
+        except SimulationError as error:
+            response.message = str(error)
+            return response
+        response.success = True
+        return response
+
+    def report(self) -> tuple[int, str, dict[str, str]]:
+        """Return the real-time factor and the counts of published frames."""
+        if not self.active:
+            return super().report()
+        factor = self._pacer.real_time_factor()
+        p50, p99 = self._render_ms.at(50, 99)
+        values = {f"camera {name} published": str(n) for name, n in self._published.items()}
+        values["real-time factor"] = f"{factor:.3f}"
+        values["time lost [s]"] = f"{self._pacer.lost_ns * 1e-9:.3f}"
+        values["render p50 p99 [ms]"] = f"{p50:.1f} {p99:.1f}"
+        if factor < _SLOW:
+            return DiagnosticStatus.WARN, f"real-time factor {factor:.2f}", values
+        return DiagnosticStatus.OK, f"real-time factor {factor:.2f}", values
+
+
+def main() -> int:
+    """Run the node."""
+    return run(SimRobotNode)

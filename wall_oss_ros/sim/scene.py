@@ -184,9 +184,9 @@ def _add_box(
 
 
 def _add_cameras(spec: mujoco.MjSpec, contract: RobotContract) -> None:
-    mounts = {"head": ("head_front_camera_link", (0.03, 0.0, 0.0), 0.0, 62.0)}
+    mounts = {"head": ("head_front_camera_link", (0.03, 0.0, 0.0), 0.0, 74.0)}
     for side, arm in contract.arms.items():
-        mounts[f"wrist_{side}"] = (arm.tool.link, (-0.09, 0.0, 0.02), math.radians(28), 72.0)
+        mounts[f"wrist_{side}"] = (arm.tool.link, (0.10, 0.0, 0.07), math.radians(40), 78.0)
     unknown = [name for name in contract.cameras if name not in mounts]
     if unknown:
         raise SimulationError(
@@ -205,8 +205,9 @@ def _add_cameras(spec: mujoco.MjSpec, contract: RobotContract) -> None:
         if name == "head":
             axes = np.array([[0.0, 0.0, -1.0], [-1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
         else:
-            # Beside the gripper housing, looking along the fingers and inwards to the tool point.
-            back = np.array([-math.sin(pitch), 0.0, -math.cos(pitch)])
+            # On the robot's side of the gripper, where the housing hides neither the finger tips
+            # nor what lies ahead; turned from the fingers' direction towards the tool point.
+            back = np.array([math.sin(pitch), 0.0, -math.cos(pitch)])
             right = np.array([0.0, -1.0, 0.0])
             axes = np.stack([right, np.cross(back, right), back], axis=1)
         x, y, z, w = quaternion_from_matrix(axes)

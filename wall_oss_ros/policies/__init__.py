@@ -1,0 +1,1 @@
+"""Policy back ends: each answers an observation and an instruction with a chunk."""

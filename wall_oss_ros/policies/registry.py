@@ -1,0 +1,37 @@
+"""Policy back ends by name, imported when asked for: one back end's packages are not another's."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+
+from wall_oss_ros.core.contract import RobotContract
+from wall_oss_ros.core.errors import PolicyError, choices
+from wall_oss_ros.core.policy import Policy
+
+# Name: module and class. The class takes the robot contract and its own keyword options.
+BACK_ENDS: Mapping[str, tuple[str, str]] = {
+    "scripted": ("wall_oss_ros.policies.scripted", "ScriptedPolicy"),
+}
+
+
+def make_policy(name: str, contract: RobotContract, **options: object) -> Policy:
+    """Return a back end, not loaded yet.
+
+    Args:
+        name: key of BACK_ENDS.
+        contract: the robot.
+        options: what this back end needs besides, e.g. a path.
+
+    Raises:
+        PolicyError: for an unknown name, or where a package of the back end is not installed.
+    """
+    if name not in BACK_ENDS:
+        raise PolicyError(f"unknown policy '{name}'; valid: {choices(BACK_ENDS)}")
+    module, attribute = BACK_ENDS[name]
+    try:
+        factory = getattr(importlib.import_module(module), attribute)
+    except ImportError as error:
+        raise PolicyError(f"policy '{name}' cannot be loaded: {error}; install its extra") from None
+    policy: Policy = factory(contract, **options)
+    return policy

@@ -47,8 +47,8 @@ class Pacer:
         return int(behind)
 
     def real_time_factor(self) -> float:
-        """Return simulated time per wall time over the last seconds; 1.0 before there are any."""
+        """Return simulated time per wall time over the last seconds; 1.0 in the first second."""
         steps = tuple(self._steps)
-        if len(steps) < 2 or steps[-1][0] == steps[0][0]:
+        if len(steps) < 2 or steps[-1][0] - steps[0][0] < SECOND_NS:
             return 1.0
         return (steps[-1][1] - steps[0][1]) * self._dt_ns / (steps[-1][0] - steps[0][0])

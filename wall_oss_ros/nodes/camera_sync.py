@@ -23,6 +23,7 @@ from wall_oss_ros.ros.joint_states import joint_sample
 from wall_oss_ros.ros.node import SuiteNode, run
 from wall_oss_ros.ros.observation_message import observation_message
 from wall_oss_ros.ros.parameters import declare_settings
+from wall_oss_ros.ros.polling import PolledSubscriber
 from wall_oss_ros.ros.stamps import to_ns
 
 
@@ -50,13 +51,14 @@ class CameraSync(SuiteNode):
         ]
         for name, source in zip(contract.cameras, self._inputs, strict=True):
             source.registerCallback(partial(self._on_image, name))
-        joints = Subscriber(self, JointState, contract.joint_states.topic, qos_profile=qos.JOINTS)
+        # The state is only needed where there are pictures, so it is read when they come.
+        joints = PolledSubscriber(self, JointState, contract.joint_states.topic, qos.HISTORY)
         joints.registerCallback(self._on_joints)
-        self._inputs.append(joints)
+        self._polled = [joints]
         if contract.odometry is not None:
-            odometry = Subscriber(self, Odometry, contract.odometry.topic, qos_profile=qos.JOINTS)
+            odometry = PolledSubscriber(self, Odometry, contract.odometry.topic, qos.HISTORY)
             odometry.registerCallback(self._on_odometry)
-            self._inputs.append(odometry)
+            self._polled.append(odometry)
         self.create_timer(0.25, self._watch)
 
     def _on_image(self, name: str, message: Image | CompressedImage) -> None:
@@ -68,6 +70,7 @@ class CameraSync(SuiteNode):
             return
         stamp_ns = to_ns(message.header.stamp)
         self._assembler.push_image(name, stamp_ns, now_ns, message, fingerprint(message))
+        self._read_state()
         if not self.active:
             return
         observation = self._assembler.assemble(now_ns)
@@ -75,6 +78,10 @@ class CameraSync(SuiteNode):
             self._publisher.publish(observation_message(observation, self._contract))
             self._rate.tick(now_ns)
             self._age_ms.add((self.now_ns() - observation.stamp_ns) / 1e6)
+
+    def _read_state(self) -> None:
+        for source in self._polled:
+            source.poll()
 
     def _on_joints(self, message: JointState) -> None:
         now_ns = self.now_ns()
@@ -89,6 +96,7 @@ class CameraSync(SuiteNode):
 
     def _watch(self) -> None:
         """Say on every change which stream keeps observations away; end if the contract misfits."""
+        self._read_state()
         now_ns = self.now_ns()
         misfits = self._assembler.misfits(now_ns)
         if misfits:

@@ -24,6 +24,7 @@ from wall_oss_ros.ros.joint_states import joint_sample
 from wall_oss_ros.ros.loop import DeadlineLoop
 from wall_oss_ros.ros.node import SuiteNode, run
 from wall_oss_ros.ros.parameters import declare, declare_settings
+from wall_oss_ros.ros.polling import PolledSubscriber
 from wall_oss_ros.ros.stamps import to_stamp
 
 
@@ -56,9 +57,9 @@ class ChunkExecutorNode(SuiteNode):
             ExecutorState, "executor/state", qos.STATE
         )
         self.create_subscription(ActionChunk, "action_chunk", self._on_chunk, qos.NEWEST)
-        self.create_subscription(
-            JointState, contract.joint_states.topic, self._on_joints, qos.JOINTS
-        )
+        joints = PolledSubscriber(self, JointState, contract.joint_states.topic, qos.MEASURED)
+        joints.registerCallback(self._on_joints)
+        self._polled = [joints]
         self.create_subscription(SafetyState, "safety/state", self._on_safety, qos.STATE)
         self.create_service(SetBool, "~/enable", self._on_enable)
         self.create_timer(0.1, self._publish_state)
@@ -72,6 +73,8 @@ class ChunkExecutorNode(SuiteNode):
         self._loop.stop()
 
     def _tick(self) -> None:
+        for source in self._polled:
+            source.poll()
         with self._lock:
             command = self._executor.tick(self.now_ns(), 1.0 / self._rate)
         self._publisher.publish(command_message(command, self._contract))

@@ -29,6 +29,7 @@ from wall_oss_ros.ros.joint_states import joint_sample
 from wall_oss_ros.ros.loop import DeadlineLoop
 from wall_oss_ros.ros.node import SuiteNode, run
 from wall_oss_ros.ros.parameters import declare, declare_settings
+from wall_oss_ros.ros.polling import PolledSubscriber
 from wall_oss_ros.ros.stamps import to_ns, to_stamp
 
 
@@ -55,10 +56,11 @@ class SafetySupervisorNode(SuiteNode):
         self._state_publisher = self.create_lifecycle_publisher(
             SafetyState, "safety/state", qos.STATE
         )
-        self.create_subscription(RobotCommand, "command", self._on_command, qos.command())
-        self.create_subscription(
-            JointState, contract.joint_states.topic, self._on_joints, qos.JOINTS
-        )
+        joints = PolledSubscriber(self, JointState, contract.joint_states.topic, qos.MEASURED)
+        joints.registerCallback(self._on_joints)
+        commands = PolledSubscriber(self, RobotCommand, "command", qos.command())
+        commands.registerCallback(self._on_command)
+        self._polled = [joints, commands]
         self.create_subscription(Header, "heartbeat", self._on_heartbeat, qos.EVENTS)
         self.create_subscription(Bool, "safety/estop_input", self._on_estop_input, qos.STATE)
         self.create_service(Trigger, "~/estop", self._on_estop)
@@ -81,6 +83,8 @@ class SafetySupervisorNode(SuiteNode):
             self._output.send(still)
 
     def _tick(self) -> None:
+        for source in self._polled:
+            source.poll()
         now_ns = self.now_ns()
         with self._lock:
             command = self._supervisor.step(now_ns, 1.0 / self._rate)

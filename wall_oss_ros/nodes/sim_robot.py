@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from functools import partial
 
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -32,6 +33,7 @@ from wall_oss_ros.ros.images import image_message
 from wall_oss_ros.ros.loop import DeadlineLoop
 from wall_oss_ros.ros.node import SuiteNode, run
 from wall_oss_ros.ros.parameters import declare
+from wall_oss_ros.ros.polling import PolledSubscriber
 from wall_oss_ros.ros.stamps import to_stamp
 from wall_oss_ros.ros.task_message import task_message
 from wall_oss_ros.sim.cameras import SimCameras
@@ -93,21 +95,28 @@ class SimRobotNode(SuiteNode):
             for name, camera in contract.cameras.items()
         }
         self._state = self.create_lifecycle_publisher(SimTaskState, "task_state", qos.STATE)
-        self._clock = (
+        self._clock_publisher = (
             self.create_publisher(Clock, "/clock", qos.SENSOR) if self._with_clock else None
         )
 
     def _create_inputs(self, contract: RobotContract) -> None:
+        self._polled: list[PolledSubscriber] = []
+
+        def take(kind: type, topic: str, callback: Callable[..., None]) -> None:
+            source = PolledSubscriber(self, kind, topic, qos.NEWEST)
+            source.registerCallback(callback)
+            self._polled.append(source)
+
         for part, controller in contract.joint_controllers.items():
             if controller.interface == "joint_trajectory":
                 kind, callback = JointTrajectory, self._on_trajectory
             else:
                 kind, callback = Float64MultiArray, self._on_positions
-            self.create_subscription(kind, controller.topic, partial(callback, part), qos.NEWEST)
+            take(kind, controller.topic, partial(callback, part))
         if contract.base is not None:
             base = contract.base.controller
             kind = TwistStamped if base.interface == "twist_stamped" else Twist
-            self.create_subscription(kind, base.topic, self._on_twist, qos.NEWEST)
+            take(kind, base.topic, self._on_twist)
 
     def start(self) -> None:
         """Let simulated time run."""
@@ -123,6 +132,8 @@ class SimRobotNode(SuiteNode):
         self._physics.stop()
 
     def _tick(self) -> None:
+        for source in self._polled:
+            source.poll()
         lost_before = self._pacer.lost_ns
         steps = self._pacer.due(time.monotonic_ns())
         self._epoch_ns += self._pacer.lost_ns - lost_before
@@ -132,8 +143,8 @@ class SimRobotNode(SuiteNode):
                 sample = self._sim.joint_sample()
             self._tick_count += 1
             stamp = to_stamp(self._epoch_ns + sample.stamp_ns)
-            if self._clock is not None:
-                self._clock.publish(Clock(clock=stamp))
+            if self._clock_publisher is not None:
+                self._clock_publisher.publish(Clock(clock=stamp))
             joints = JointState(
                 name=list(sample.names),
                 position=sample.positions.tolist(),

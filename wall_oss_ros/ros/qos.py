@@ -21,8 +21,10 @@ def _profile(
 DRIVER = _profile(5, ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE)
 # Newest picture or nothing: waiting for a resend is worse than the next frame.
 SENSOR = _profile(2, ReliabilityPolicy.BEST_EFFORT, DurabilityPolicy.VOLATILE)
-# Measured joints at 200 Hz: a short burst must not push out the sample that fits the pictures.
-JOINTS = _profile(20, ReliabilityPolicy.BEST_EFFORT, DurabilityPolicy.VOLATILE)
+# Measured state for whoever wants the history between two pictures: 0.25 s of it at 200 Hz.
+HISTORY = _profile(50, ReliabilityPolicy.BEST_EFFORT, DurabilityPolicy.VOLATILE)
+# Measured state for a control loop: only the newest.
+MEASURED = _profile(1, ReliabilityPolicy.BEST_EFFORT, DurabilityPolicy.VOLATILE)
 # Chunks and observations: the newest counts, but it must arrive.
 NEWEST = _profile(1, ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE)
 # What a person sets, and what a person asks: late joiners must know it.

@@ -34,6 +34,8 @@ ARGUMENTS: tuple[Argument, ...] = (
     Argument("colour", "", "colour that the simulated task names; empty: the seed chooses"),
     Argument("seed", "0", "seed of the simulated scene"),
     Argument("image_size", "448", "simulated camera pictures [px], square"),
+    Argument("window", "false", "show the simulation in a window; needs a display", _FLAG),
+    Argument("film", "", "file (.webp) to save a film of the simulation to at the end"),
 )
 
 

@@ -95,6 +95,8 @@ def make_graph(given: Mapping[str, str]) -> Graph:
             colour=values["colour"],
             seed=_integer(values, "seed"),
             image_size=_integer(values, "image_size"),
+            window=values["window"] == "true",
+            film=values["film"],
         )
         # The simulator makes the clock; following it would stand still.
         nodes[-1] = NodeSpec(

@@ -46,6 +46,11 @@ class Runner:
                 tool.name, tool.command, environment, self._show
             )
 
+    @property
+    def managed(self) -> tuple[str, ...]:
+        """Names of the nodes that the lifecycle manager brings up."""
+        return tuple(spec.executable for spec in self._graph.nodes if spec.managed)
+
     def pid(self, name: str) -> int:
         """Return the process id of a node."""
         return self._children[name].pid

@@ -44,7 +44,8 @@ class PolicyNode(SuiteNode):
     def build(self, contract: RobotContract) -> None:
         """Load the back end and create topics and services."""
         self._contract = contract
-        policy = make_policy(self._backend, contract, self._checkpoint)
+        options = {"checkpoint": self._checkpoint} if self._checkpoint else {}
+        policy = make_policy(self._backend, contract, **options)
         self._session = PolicySession(
             contract,
             policy,

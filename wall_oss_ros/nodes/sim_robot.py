@@ -11,6 +11,7 @@ import time
 import traceback
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import Twist, TwistStamped
@@ -38,7 +39,9 @@ from wall_oss_ros.ros.stamps import to_stamp
 from wall_oss_ros.ros.task_message import task_message
 from wall_oss_ros.sim.cameras import SimCameras
 from wall_oss_ros.sim.controllers import TrajectoryPoint
+from wall_oss_ros.sim.film import FILM_SIZE, Film
 from wall_oss_ros.sim.robot import SimRobot
+from wall_oss_ros.sim.window import Window
 from wall_oss_ros.srv import ResetScene
 
 # Joint states leave every tick (200 Hz); these leave every n-th.
@@ -59,6 +62,8 @@ class SimRobotNode(SuiteNode):
         )
         self._seed = declare(self, "seed", 0, "seed of the scene", low=0, high=2**31 - 1)
         self._size = declare(self, "image_size", 448, "picture width and height [px]")
+        self._window_wanted = declare(self, "window", False, "show the simulation in a window")
+        self._film_file = declare(self, "film", "", "file (.webp) to save a film to at the end")
         self._with_clock = declare(self, "publish_clock", False, "publish simulated time on /clock")
 
     def build(self, contract: RobotContract) -> None:
@@ -74,6 +79,8 @@ class SimRobotNode(SuiteNode):
         self._render_ms = Percentiles()
         self._published = dict.fromkeys(contract.cameras, 0)
         self._cameras: SimCameras | None = None
+        self._window = Window(self._sim.model) if self._window_wanted else None
+        self._film = Film(Path(self._film_file)) if self._film_file else None
         rate_hz = max(camera.rate for camera in contract.cameras.values())
         self._physics = DeadlineLoop(1.0 / self._sim.dt_s, self._tick, self._on_loop_error, "sim")
         self._drawing = DeadlineLoop(rate_hz, self._draw, self._on_loop_error, "cameras")
@@ -127,9 +134,13 @@ class SimRobotNode(SuiteNode):
         self._published = dict.fromkeys(self._published, 0)
 
     def stop(self) -> None:
-        """Halt simulated time."""
+        """Halt simulated time; save the film."""
         self._drawing.stop()
         self._physics.stop()
+        if self._window is not None:
+            self._window.close()
+        if self._film is not None:
+            self._film.save()
 
     def _tick(self) -> None:
         for source in self._polled:
@@ -193,6 +204,11 @@ class SimRobotNode(SuiteNode):
         begin = time.perf_counter()
         pictures = self._cameras.render(snapshot)
         self._render_ms.add((time.perf_counter() - begin) * 1e3)
+        if self._window is not None:
+            self._window.show(snapshot)
+        if self._film is not None and self._film.wants(snapshot.stamp_ns):
+            view = self._cameras.render_view(snapshot, "third", *FILM_SIZE)
+            self._film.add(snapshot.stamp_ns, view)
         stamp_ns = self._epoch_ns + snapshot.stamp_ns
         for name, pixels in pictures.items():
             frame = self._contract.cameras[name].frame

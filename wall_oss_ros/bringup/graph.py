@@ -11,11 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from wall_oss_ros.bringup.arguments import parse_arguments
 from wall_oss_ros.bringup.locations import robots_folder, share_folder
 from wall_oss_ros.core.contract import RobotContract, find_contract, load_contract
 from wall_oss_ros.core.errors import BringUpError
 from wall_oss_ros.kinematics.description import find_urdf
+from wall_oss_ros.policies.registry import check_back_end
+from wall_oss_ros.sim.tasks import plan_task
 
 Parameter = str | bool | int | float
 
@@ -75,6 +79,7 @@ def make_graph(given: Mapping[str, str]) -> Graph:
     values = parse_arguments(given)
     contract_file = find_contract(values["robot"], robots_folder()).resolve()
     contract = load_contract(contract_file)
+    check_back_end(values["policy"])
     find_urdf(contract.description)  # a missing URDF is said here, once, not by four nodes
     common: dict[str, Parameter] = {
         "contract": str(contract_file),
@@ -89,6 +94,7 @@ def make_graph(given: Mapping[str, str]) -> Graph:
         )
 
     if values["sim"] == "true":
+        plan_task(values["task"], np.random.default_rng(0), values["colour"] or None)
         add(
             "sim_robot",
             task=values["task"],

@@ -27,6 +27,11 @@ from wall_oss_ros.ros.polling import PolledSubscriber
 from wall_oss_ros.ros.stamps import to_ns
 
 
+# How often faults are looked for, and how often in a row before one is told.
+_LOOK_S = 0.1
+_LOOKS = 3
+
+
 class CameraSync(SuiteNode):
     """Wires topics to an `ObservationAssembler`."""
 
@@ -43,7 +48,8 @@ class CameraSync(SuiteNode):
         )
         self._rate = RateMeter()
         self._age_ms = Percentiles()
-        self._reported = ""
+        self._reported = self._seen_faults = ""
+        self._looks = 0
         self._publisher = self.create_lifecycle_publisher(Observation, "observation", qos.NEWEST)
         self._inputs = [
             Subscriber(self, _TYPES[camera.transport], camera.topic, qos_profile=qos.SENSOR)
@@ -59,7 +65,7 @@ class CameraSync(SuiteNode):
             odometry = PolledSubscriber(self, Odometry, contract.odometry.topic, qos.HISTORY)
             odometry.registerCallback(self._on_odometry)
             self._polled.append(odometry)
-        self.create_timer(0.25, self._watch)
+        self.create_timer(_LOOK_S, self._watch)
 
     def _on_image(self, name: str, message: Image | CompressedImage) -> None:
         now_ns = self.now_ns()
@@ -103,7 +109,10 @@ class CameraSync(SuiteNode):
             self.fail(MessageError("; ".join(map(str, misfits))))
         faults = self._assembler.faults(now_ns)
         streams = ", ".join(sorted({fault.stream for fault in faults}))
-        if self.active and streams != self._reported:
+        # One look may fall between two messages, or between two nodes coming up.
+        self._looks = self._looks + 1 if streams == self._seen_faults else 0
+        self._seen_faults = streams
+        if self.active and streams != self._reported and self._looks >= _LOOKS:
             self._reported = streams
             if faults:
                 self.get_logger().warning(

@@ -44,8 +44,7 @@ class PolicyNode(SuiteNode):
     def build(self, contract: RobotContract) -> None:
         """Load the back end and create topics and services."""
         self._contract = contract
-        options = {"checkpoint": self._checkpoint} if self._checkpoint else {}
-        policy = make_policy(self._backend, contract, **options)
+        policy = make_policy(self._backend, contract, self._checkpoint)
         self._session = PolicySession(
             contract,
             policy,

@@ -47,6 +47,7 @@ from wall_oss_ros.srv import ResetScene
 # Joint states leave every tick (200 Hz); these leave every n-th.
 _ODOMETRY_TICKS = 4
 _TASK_TICKS = 10
+_FIRST_PICTURE_S = 60.0
 # Below this real-time factor the node warns.
 _SLOW = 0.95
 
@@ -74,6 +75,7 @@ class SimRobotNode(SuiteNode):
         )
         self._lock = threading.Lock()
         self._pacer = Pacer(self._sim.dt_s)
+        self._drawn = threading.Event()
         self._epoch_ns = 0
         self._tick_count = 0
         self._render_ms = Percentiles()
@@ -126,12 +128,14 @@ class SimRobotNode(SuiteNode):
             take(kind, base.topic, self._on_twist)
 
     def start(self) -> None:
-        """Let simulated time run."""
+        """Let simulated time run, once the first picture is drawn (meshes load for seconds)."""
+        self._drawn.clear()
+        self._drawing.start()
+        self._drawn.wait(_FIRST_PICTURE_S)
         self._epoch_ns = self.now_ns() - self._sim.time_ns
         self._pacer = Pacer(self._sim.dt_s)
-        self._physics.start()
-        self._drawing.start()
         self._published = dict.fromkeys(self._published, 0)
+        self._physics.start()
 
     def stop(self) -> None:
         """Halt simulated time; save the film."""
@@ -201,6 +205,10 @@ class SimRobotNode(SuiteNode):
             )
         with self._lock:
             snapshot = self._sim.snapshot()
+        if not self._physics.running:
+            self._cameras.render(snapshot)
+            self._drawn.set()
+            return
         begin = time.perf_counter()
         pictures = self._cameras.render(snapshot)
         self._render_ms.add((time.perf_counter() - begin) * 1e3)
@@ -216,6 +224,7 @@ class SimRobotNode(SuiteNode):
             self._published[name] += 1
 
     def _on_loop_error(self, error: BaseException) -> None:
+        self._drawn.set()
         if not isinstance(error, SimulationError):
             self.get_logger().fatal("".join(traceback.format_exception(error)))
         self.fail(error)

@@ -9,29 +9,38 @@ from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.core.errors import PolicyError, choices
 from wall_oss_ros.core.policy import Policy
 
-# Name: module and class. The class takes the robot contract and its own keyword options.
+# Name: module and class. The class takes the robot contract and the checkpoint.
 BACK_ENDS: Mapping[str, tuple[str, str]] = {
     "scripted": ("wall_oss_ros.policies.scripted", "ScriptedPolicy"),
 }
 
 
-def make_policy(name: str, contract: RobotContract, **options: object) -> Policy:
+def check_back_end(name: str) -> None:
+    """Refuse an unknown name.
+
+    Raises:
+        PolicyError: with the valid names.
+    """
+    if name not in BACK_ENDS:
+        raise PolicyError(f"unknown policy '{name}'; valid: {choices(BACK_ENDS)}")
+
+
+def make_policy(name: str, contract: RobotContract, checkpoint: str = "") -> Policy:
     """Return a back end, not loaded yet.
 
     Args:
         name: key of BACK_ENDS.
         contract: the robot.
-        options: what this back end needs besides, e.g. a path.
+        checkpoint: what it loads, "" for nothing.
 
     Raises:
         PolicyError: for an unknown name, or where a package of the back end is not installed.
     """
-    if name not in BACK_ENDS:
-        raise PolicyError(f"unknown policy '{name}'; valid: {choices(BACK_ENDS)}")
+    check_back_end(name)
     module, attribute = BACK_ENDS[name]
     try:
         factory = getattr(importlib.import_module(module), attribute)
     except ImportError as error:
         raise PolicyError(f"policy '{name}' cannot be loaded: {error}; install its extra") from None
-    policy: Policy = factory(contract, **options)
+    policy: Policy = factory(contract, checkpoint)
     return policy

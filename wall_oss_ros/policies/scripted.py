@@ -47,7 +47,9 @@ class ScriptedPolicy:
 
     name = "scripted"
 
-    def __init__(self, contract: RobotContract) -> None:
+    def __init__(self, contract: RobotContract, checkpoint: str = "") -> None:
+        if checkpoint:
+            raise PolicyError(f"policy 'scripted' loads no checkpoint; got '{checkpoint}'")
         self._contract = contract
         # Written by the node's thread, read once per inference: one reference, always whole.
         self._task: TaskState | None = None

@@ -62,6 +62,11 @@ class DeadlineLoop:
             self._thread.join()
             self._thread = None
 
+    @property
+    def running(self) -> bool:
+        """Whether it was started and not stopped."""
+        return self._thread is not None and not self._stopping.is_set()
+
     def measured_hz(self) -> float:
         """Return the rate of the last seconds."""
         return self._meter.rate_hz(time.monotonic_ns())

@@ -19,7 +19,10 @@ from wall_oss_ros.core.contract import RobotContract, find_contract, load_contra
 from wall_oss_ros.core.errors import BringUpError
 from wall_oss_ros.kinematics.description import find_urdf
 from wall_oss_ros.policies.registry import check_back_end
+from wall_oss_ros.sim.cameras import MAX_PX, MIN_PX
 from wall_oss_ros.sim.tasks import plan_task
+
+MAX_SEED = 2**31 - 1
 
 Parameter = str | bool | int | float
 
@@ -99,8 +102,8 @@ def make_graph(given: Mapping[str, str]) -> Graph:
             "sim_robot",
             task=values["task"],
             colour=values["colour"],
-            seed=_integer(values, "seed"),
-            image_size=_integer(values, "image_size"),
+            seed=_integer(values, "seed", 0, MAX_SEED),
+            image_size=_integer(values, "image_size", MIN_PX, MAX_PX),
             window=values["window"] == "true",
             film=values["film"],
         )
@@ -131,13 +134,16 @@ def make_graph(given: Mapping[str, str]) -> Graph:
     )
 
 
-def _integer(values: Mapping[str, str], name: str) -> int:
+def _integer(values: Mapping[str, str], name: str, low: int, high: int) -> int:
     try:
-        return int(values[name])
+        number = int(values[name])
     except ValueError:
+        number = low - 1
+    if not low <= number <= high:
         raise BringUpError(
-            f"argument '{name}': got '{values[name]}'; expected a whole number"
-        ) from None
+            f"argument '{name}': got '{values[name]}'; expected a whole number, {low} to {high}"
+        )
+    return number
 
 
 def _environment() -> dict[str, str]:

@@ -6,6 +6,7 @@ and a service that starts another scene.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import traceback
@@ -37,7 +38,7 @@ from wall_oss_ros.ros.parameters import declare
 from wall_oss_ros.ros.polling import PolledSubscriber
 from wall_oss_ros.ros.stamps import to_stamp
 from wall_oss_ros.ros.task_message import task_message
-from wall_oss_ros.sim.cameras import SimCameras
+from wall_oss_ros.sim.cameras import MAX_PX, MIN_PX, SimCameras
 from wall_oss_ros.sim.controllers import TrajectoryPoint
 from wall_oss_ros.sim.film import FILM_SIZE, Film
 from wall_oss_ros.sim.robot import SimRobot
@@ -47,6 +48,7 @@ from wall_oss_ros.srv import ResetScene
 # Joint states leave every tick (200 Hz); these leave every n-th.
 _ODOMETRY_TICKS = 4
 _TASK_TICKS = 10
+_DRAWING_NICENESS = 10
 _FIRST_PICTURE_S = 60.0
 # Below this real-time factor the node warns.
 _SLOW = 0.95
@@ -62,7 +64,9 @@ class SimRobotNode(SuiteNode):
             self, "colour", "", "colour that the task names; empty: the seed chooses"
         )
         self._seed = declare(self, "seed", 0, "seed of the scene", low=0, high=2**31 - 1)
-        self._size = declare(self, "image_size", 448, "picture width and height [px]")
+        self._size = declare(
+            self, "image_size", 448, "picture width and height [px]", low=MIN_PX, high=MAX_PX
+        )
         self._window_wanted = declare(self, "window", False, "show the simulation in a window")
         self._film_file = declare(self, "film", "", "file (.webp) to save a film to at the end")
         self._with_clock = declare(self, "publish_clock", False, "publish simulated time on /clock")
@@ -199,6 +203,9 @@ class SimRobotNode(SuiteNode):
 
     def _draw(self) -> None:
         if self._cameras is None:
+            # Drawing may take what the loops leave: a late picture is a picture, a late joint
+            # state stops the robot. The threads of a software renderer inherit this.
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _DRAWING_NICENESS)
             # The GL context belongs to the thread that made it.
             self._cameras = SimCameras(
                 self._sim.model, tuple(self._contract.cameras), self._size, seed=self._seed
@@ -207,6 +214,8 @@ class SimRobotNode(SuiteNode):
             snapshot = self._sim.snapshot()
         if not self._physics.running:
             self._cameras.render(snapshot)
+            if self._film is not None:
+                self._cameras.render_view(snapshot, "third", *FILM_SIZE)
             self._drawn.set()
             return
         begin = time.perf_counter()

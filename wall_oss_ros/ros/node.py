@@ -158,8 +158,8 @@ def run(create: Callable[[], SuiteNode], argv: Sequence[str] | None = None) -> i
             raise node.ending.error
         return 0
     except WallOssError as error:
-        name = node.get_name() if node is not None else "node"
-        print(f"{name}: {error}", file=sys.stderr, flush=True)
+        name = f"{node.get_name()}: " if node is not None else ""
+        print(f"{name}{error}", file=sys.stderr, flush=True)
         return 1
     finally:
         if node is not None:

@@ -20,8 +20,8 @@ from wall_oss_ros.core.settings import Settings, setting
 class SafetySettings(Settings):
     """Thresholds that are not the robot's but the installation's."""
 
-    command_max_age_s: float = setting(0.15, "oldest command [s]", low=0.01, high=2.0)
-    state_max_age_s: float = setting(0.15, "oldest measured joints [s]", low=0.01, high=2.0)
+    command_max_age_s: float = setting(0.2, "oldest command [s]", low=0.01, high=2.0)
+    state_max_age_s: float = setting(0.25, "oldest measured joints [s]", low=0.01, high=2.0)
     heartbeat_max_age_s: float = setting(0.6, "oldest heartbeat [s]", low=0.05, high=10.0)
     heartbeat_nodes: tuple[str, ...] = setting(
         ("camera_sync", "policy", "chunk_executor"), "names of the nodes that must be alive"

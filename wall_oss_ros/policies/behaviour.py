@@ -19,8 +19,8 @@ from wall_oss_ros.policies.leader import Pace
 
 TRAY = "tray"
 
-TRANSIT = Pace(speed=0.35, acceleration=0.9, turn_speed=1.4, turn_acceleration=4.0)
-CAREFUL = Pace(speed=0.14, acceleration=0.5, turn_speed=0.8, turn_acceleration=2.5)
+TRANSIT = Pace(speed=0.35, acceleration=0.9, turn_speed=1.2, turn_acceleration=1.8)
+CAREFUL = Pace(speed=0.14, acceleration=0.5, turn_speed=0.8, turn_acceleration=1.2)
 
 _SIGN = {"left": 1.0, "right": -1.0}
 _OTHER = {"left": "right", "right": "left"}

@@ -188,3 +188,20 @@ def test_the_registry_names_its_back_ends(contract: RobotContract) -> None:
     assert policy.name == "scripted"
     with pytest.raises(PolicyError, match="unknown policy 'oracle'; valid: .*'scripted'"):
         make_policy("oracle", contract)
+
+
+def test_a_hand_over_from_the_wrong_side_is_refused(loop: Lockstep) -> None:
+    loop.robot.reset(task="hand_over", seed=0)
+    fed(loop)
+    with pytest.raises(PolicyError, match="out of reach of the right gripper"):
+        loop.infer("hand the red cube from the right gripper to the left gripper")
+
+
+def test_a_hand_over_goes_the_other_way_too(loop: Lockstep) -> None:
+    for seed in range(10):
+        loop.robot.reset(task="pick_cube", seed=seed)
+        if loop.robot.task_state().objects["blue_cube"].pose.position[1] < 0:
+            break
+    state = loop.run("hand the blue cube from the right gripper to the left gripper", limit_s=10.0)
+    touching = state.objects["blue_cube"].touching
+    assert "left_grasp" in touching and "right_gripper" not in touching

@@ -37,6 +37,8 @@ _TRAY_FLOOR, _CUBE_HALF = 0.004, 0.025  # m
 _SLOT = 0.055  # m from the middle of the tray to either cube
 _LOWEST_CUBE = 0.70  # m; lower, it fell off the table
 
+_REACH_ACROSS = 0.15  # m past the middle that an arm reaches from above
+
 # Where a cube changes hands [m], and how far both grippers lean towards each other [rad].
 _MEETING, _LEAN = np.array([0.62, 0.0, 1.04]), np.pi / 4
 _INSERT_FROM = 0.13  # m
@@ -112,6 +114,7 @@ def hand_over(view: View, cube: str, giver: str) -> Behaviour:
     taker = _OTHER[giver]
     while True:
         if not _grasped(view, cube, taker):
+            _check_side(view, cube, giver)
             view = yield from _grasp_and_lift(view, cube, giver, shallow=True)
             view = yield from _present(view, cube, giver)
             if not _held(view, cube, giver):
@@ -138,6 +141,14 @@ def choose_arm(view: View, cube: str) -> str:
         return "left" if position[1] > 0 else "right"
     gaps = {side: float(np.linalg.norm(view.tools[side].position - position)) for side in _SIGN}
     return min(gaps, key=lambda side: gaps[side])
+
+
+def _check_side(view: View, cube: str, side: str) -> None:
+    across = -_SIGN[side] * float(view.objects[cube].pose.position[1])
+    if across > _REACH_ACROSS and not _grasped(view, cube, side):
+        raise PolicyError(
+            f"the {cube} lies {across:.2f} m on the other side, out of reach of the {side} gripper"
+        )
 
 
 def in_tray(view: View, cube: str) -> bool:

@@ -124,7 +124,7 @@ def _gl_context(width: int, height: int) -> Any:
     except Exception as error:  # the bindings raise whatever the missing piece caused
         raise SimulationError(
             f"cannot draw off screen with '{name}' ({type(error).__name__}: {error}); install "
-            f"software rendering: {_INSTALL}"
+            f"software rendering: {_INSTALL}" + ("; or unset MUJOCO_GL" if asked else "")
         ) from None
     return context
 

@@ -8,6 +8,7 @@ VENV ?= .venv
 
 # The demo's options; what is not set is left to `wall-oss demo --help`.
 TASK ?=
+COLOUR ?=
 SECONDS ?=
 SEED ?=
 POLICY ?=
@@ -25,7 +26,8 @@ ENV_JAZZY = WALL_OSS_VENV=.venv-jazzy; WALL_OSS_INSTALL=install-jazzy; . tools/e
 # A variable that make imports from the shell, such as bash's own SECONDS where it is exported, is a request like any
 # other; make puts in the text here, so that no shell sees a variable of that name.
 quoted = '$(subst ','\'',$(1))'
-DEMO_OPTIONS = $(if $(TASK),--task $(call quoted,$(TASK))) $(if $(SECONDS),--seconds $(call quoted,$(SECONDS))) \
+DEMO_OPTIONS = $(if $(TASK),--task $(call quoted,$(TASK))) $(if $(COLOUR),--colour $(call quoted,$(COLOUR))) \
+  $(if $(SECONDS),--seconds $(call quoted,$(SECONDS))) \
   $(if $(SEED),--seed $(call quoted,$(SEED))) $(if $(POLICY),--policy $(call quoted,$(POLICY))) \
   $(if $(filter-out 0,$(HEADLESS)),--headless)
 
@@ -38,12 +40,14 @@ help: ## this list
 	@echo "  PYTHON=python3.12 make ...   another Python, 3.10 to 3.13 (replaces $(VENV))"
 	@echo "  . tools/env.sh               the same environment in your own shell"
 
-# Without the line that make prints for a failed recipe, the last line is the one that says what to do.
+# tools/bootstrap says what else does not fit, but Python 2 could not even read it.
 python:
 	@command -v $(PYTHON) >/dev/null || { \
 	  echo "error: $(PYTHON) not found. Install Python 3.10 to 3.13, or name one: PYTHON=python3.12 make ..."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 6))' || { \
+	  echo "error: $(PYTHON) is too old. Name a Python 3.10 to 3.13: PYTHON=python3.12 make ..."; exit 1; }
 
-demo: python ## simulated robot and all nodes: TASK="pick up the red cube" SECONDS=60 HEADLESS=1 SEED=1 POLICY=scripted
+demo: python ## simulated robot and all nodes: TASK=pick_cube COLOUR=red SECONDS=60 SEED=1 POLICY=scripted HEADLESS=1
 	@$(BOOTSTRAP) --rendering
 	@$(ENV) && exec wall-oss demo $(DEMO_OPTIONS)
 

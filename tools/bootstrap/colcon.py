@@ -11,7 +11,7 @@ from environment import read_stamp
 from output import ROOT, Failure, run_logged, shown
 
 # Of these the contents count ...
-READ_BY_THE_BUILD = ("package.xml", "setup.py", "CMakeLists.txt", "cmake", "msg", "resource")
+READ_BY_THE_BUILD = ("package.xml", "setup.py", "CMakeLists.txt", "cmake", "msg", "srv", "resource")
 # ... and of these the names: --symlink-install links to the sources, so edits need no build.
 LINKED = ("wall_oss_ros", "launch", "config")
 

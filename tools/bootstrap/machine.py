@@ -5,6 +5,7 @@ import platform
 import re
 import shlex
 import shutil
+import subprocess
 import sys
 import sysconfig
 from pathlib import Path
@@ -30,7 +31,13 @@ def check_python(version):
     name = f"Python {version[0]}.{version[1]}"
     if not OLDEST <= version <= NEWEST:
         names = [f"python3.{minor}" for minor in range(NEWEST[1], OLDEST[1] - 1, -1)]
-        found = [command for command in names if shutil.which(command)]
+        # Tried, not only looked for: a version manager's stand-ins may lead nowhere.
+        found = [
+            command
+            for command in names
+            if shutil.which(command)
+            and not subprocess.call([command, "-c", ""], stderr=subprocess.DEVNULL)
+        ]
         if found:
             way_out = f"This machine has {found[0]}: PYTHON={found[0]} make ..."
         else:

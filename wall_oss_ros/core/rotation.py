@@ -30,15 +30,16 @@ def matrix_from_rot6d(rot6d: ArrayLike) -> Array:
         ValueError: where the two rows are zero, parallel or not finite, so that no rotation is
             meant. A default rotation would move the robot.
     """
-    rot6d = np.asarray(rot6d, dtype=np.float64)
-    first, second = rot6d[..., :3], rot6d[..., 3:]
-    first_norm = np.linalg.norm(first, axis=-1, keepdims=True)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        x = first / first_norm
+    rows = np.asarray(rot6d, dtype=np.float64)
+    rows = rows.reshape(*rows.shape[:-1], 2, 3)
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        norms = np.linalg.norm(rows, axis=-1, keepdims=True)
+        # Unit rows first: the rest of two long, nearly parallel rows would be rounding.
+        x, second = np.moveaxis(rows / norms, -2, 0)
         rest = second - np.sum(x * second, axis=-1, keepdims=True) * x
-        rest_norm = np.linalg.norm(rest, axis=-1, keepdims=True)
-        y = rest / rest_norm
-    if not (np.all(first_norm > 1e-6) and np.all(rest_norm > 1e-6)):
+        sine = np.linalg.norm(rest, axis=-1, keepdims=True)
+        y = rest / sine
+    if not (np.all((norms > 1e-6) & (norms < np.inf)) and np.all(sine > 1e-6)):
         raise ValueError("6-D rotation with zero, parallel or non-finite rows")
     return np.stack([x, y, np.cross(x, y)], axis=-2)
 

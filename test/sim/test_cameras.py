@@ -10,6 +10,7 @@ import pytest
 from wall_oss_ros.core.errors import SimulationError
 from wall_oss_ros.sim import offscreen
 from wall_oss_ros.sim.cameras import SimCameras
+from wall_oss_ros.sim.controllers import TrajectoryPoint
 from wall_oss_ros.sim.robot import SimRobot
 
 NAMES = ("head", "wrist_left", "wrist_right")
@@ -52,6 +53,17 @@ def test_wrist_cameras_see_different_sides(robot: SimRobot, cameras: SimCameras)
     images = cameras.render(robot.snapshot())
     left, right = (images[f"wrist_{side}"].astype(int) for side in ("left", "right"))
     assert np.abs(left - right).mean() > 10
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_a_wrist_camera_sees_its_fingers(robot: SimRobot, cameras: SimCameras, side: str) -> None:
+    before = cameras.render(robot.snapshot())[f"wrist_{side}"].astype(int)
+    joint = robot.contract.grippers[side].joint
+    for _ in range(100):
+        robot.command_joints(f"{side}_gripper", [joint], [TrajectoryPoint([0.7], None, 0.02)])
+        robot.step()
+    change = np.abs(cameras.render(robot.snapshot())[f"wrist_{side}"].astype(int) - before)
+    assert np.mean(change.max(axis=-1) > 40) > 0.03
 
 
 def test_a_still_scene_gives_no_two_equal_pictures(robot: SimRobot, cameras: SimCameras) -> None:

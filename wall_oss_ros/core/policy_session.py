@@ -137,7 +137,12 @@ class PolicySession:
             if wanted:
                 self._reset_pending = False
         age_s = (arrived_ns - observation.stamp_ns) / SECOND_NS
-        if not wanted or age_s > self._settings.observation_max_age_s:
+        if not wanted:
+            return None
+        limit_s = self._settings.observation_max_age_s
+        if age_s > limit_s:
+            with self._lock:
+                self._last_error = f"observations arrive {age_s:.2f} s old, limit {limit_s:.2f} s"
             return None
         try:
             if reset:

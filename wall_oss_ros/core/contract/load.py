@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,10 @@ def _strict_mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, 
     result: dict[Any, Any] = {}
     for key_node, value_node in node.value:
         key = loader.construct_object(key_node, deep=True)
+        line = key_node.start_mark.line + 1
+        if not isinstance(key, Hashable):
+            raise ContractError(f"line {line}: got {key!r} as a key; expected a name")
         if key in result:
-            line = key_node.start_mark.line + 1
             raise ContractError(f"line {line}: key '{key}' is given twice; keep one")
         result[key] = loader.construct_object(value_node, deep=True)
     return result
@@ -39,16 +42,22 @@ def load_contract(path: str | Path) -> RobotContract:
     """
     path = Path(path)
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)
-        return build(RobotContract, content)
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ContractError(f"{path}: no such robot contract") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ContractError(f"{path}: cannot be read: {error}") from None
-    except yaml.YAMLError as error:
-        raise ContractError(f"{path}: is not YAML: {' '.join(str(error).split())}") from None
+    try:
+        return build(RobotContract, _parse(text))
     except ContractError as error:
         raise ContractError(f"{path}: {error}") from None
+
+
+def _parse(text: str) -> object:
+    try:
+        return yaml.load(text, Loader=_StrictLoader)
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2026-99-99
+        raise ContractError(f"is not YAML: {' '.join(str(error).split())}") from None
 
 
 def find_contract(robot: str, folder: str | Path) -> Path:

@@ -8,28 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 from wall_oss_ros.core import action_space
+from wall_oss_ros.core.contract.declare import described, quantity
 from wall_oss_ros.core.errors import ContractError, choices
-
-
-def quantity(unit: str, help: str, count: int = 1, default: Any = None) -> Any:
-    """Declare a number (count 1) or a tuple of numbers with an SI unit.
-
-    ``{joint}`` in the unit stands for rad or m, by the ``type`` of the same joint.
-    """
-    metadata = {"unit": unit, "count": count, "help": help}
-    if default is None:
-        return field(metadata=metadata)
-    return field(default=default, metadata=metadata)
-
-
-def described(help: str, **options: Any) -> Any:
-    """Declare a text, flag or nested field with its help text."""
-    return field(metadata={"help": help}, **options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +99,7 @@ class Joint:
         low, high = self.position
         _check(low < high, "position", f"{low} .. {high}", "lower limit below upper limit")
         _check(low <= self.home <= high, "home", self.home, f"inside {low} .. {high}")
-        for name in ("velocity", "acceleration", "jerk"):
-            _check(getattr(self, name) > 0.0, name, getattr(self, name), "above 0")
+        _check_positive(self, "velocity", "acceleration", "jerk")
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +147,7 @@ class ToolSpeed:
     angular: float = quantity("rad/s", "largest turning speed of the tool")
 
     def __post_init__(self) -> None:
-        _check(self.linear > 0.0, "linear", self.linear, "above 0")
-        _check(self.angular > 0.0, "angular", self.angular, "above 0")
+        _check_positive(self, "linear", "angular")
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +183,7 @@ class Gripper:
             self.model_open,
             "another number than model_closed",
         )
-        _check(self.velocity > 0.0, "velocity", self.velocity, "above 0")
+        _check_positive(self, "velocity")
 
     def opening_from_joint(self, position: float) -> float:
         """Return the opening, 0 closed to 1 open, of a joint position (not clipped)."""
@@ -241,13 +224,8 @@ class Base:
     holonomic: bool = described("whether it can move sideways", default=False)
 
     def __post_init__(self) -> None:
-        for name in (
-            "linear_velocity",
-            "angular_velocity",
-            "linear_acceleration",
-            "angular_acceleration",
-        ):
-            _check(getattr(self, name) > 0.0, name, getattr(self, name), "above 0")
+        _check_positive(self, "linear_velocity", "angular_velocity")
+        _check_positive(self, "linear_acceleration", "angular_acceleration")
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,8 +287,9 @@ class RobotContract:
             "one of base and odometry",
             "both or neither: the base velocity is part of the state",
         )
-        topics = [camera.topic for camera in self.cameras.values()] + list(self.controller_topics)
-        wrong = [topic for topic in topics if topic.startswith("/") or not topic]
+        inputs = (*self.cameras.values(), self.joint_states, self.odometry)
+        topics = [stream.topic for stream in inputs if stream is not None]
+        wrong = [topic for topic in (*topics, *self.controller_topics) if topic.startswith("/")]
         _check(not wrong, "topic", wrong, "relative topic names, so that a namespace moves them")
 
     @cached_property
@@ -398,6 +377,11 @@ class RobotContract:
 def _check(good: bool, key: str, got: object, expected: str) -> None:
     if not good:
         raise ContractError(f"{key}: got {got}; expected {expected}")
+
+
+def _check_positive(part: object, *names: str) -> None:
+    for name in names:
+        _check(getattr(part, name) > 0.0, name, getattr(part, name), "above 0")
 
 
 def _check_delay(delay: float) -> None:

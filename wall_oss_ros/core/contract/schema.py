@@ -5,6 +5,7 @@ Works from the dataclass fields alone, so a new key is one line in `model.py`.
 
 from __future__ import annotations
 
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -98,6 +99,8 @@ def _scalar(hint: Any, value: object, key: str) -> Any:
         raise ContractError(f"{key}: got {_shown(value)}; expected {kind[hint]}")
     if isinstance(value, str) and not value.strip():
         raise ContractError(f"{key}: got an empty text")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ContractError(f"{key}: got {_shown(value)}; expected a finite number")
     return hint(value)
 
 
@@ -106,7 +109,7 @@ def _unit(item: Field[Any], parent: Mapping[str, Any], key: str) -> str | None:
     if unit is None or "{joint}" not in unit:
         return unit
     kind = parent.get("type", "revolute")
-    if kind not in _JOINT_UNITS:
+    if not isinstance(kind, str) or kind not in _JOINT_UNITS:
         where = key.rpartition(".")[0]
         raise ContractError(f"{where}.type: got {_shown(kind)}; valid: {choices(_JOINT_UNITS)}")
     return str(unit).replace("{joint}", _JOINT_UNITS[kind])

@@ -74,7 +74,8 @@ def quaternion_from_matrix(matrix: ArrayLike) -> Array:
     quaternion = table[np.arange(len(m)), best]
     quaternion /= np.linalg.norm(quaternion, axis=-1, keepdims=True)
     quaternion *= np.where(quaternion[:, 3:] < 0, -1.0, 1.0)
-    return quaternion.reshape(*matrix.shape[:-2], 4)
+    result: Array = quaternion.reshape(*matrix.shape[:-2], 4)
+    return result
 
 
 def matrix_from_rotation_vector(vector: ArrayLike) -> Array:
@@ -108,7 +109,8 @@ def slerp(start: ArrayLike, end: ArrayLike, fraction: ArrayLike) -> Array:
     """
     start = np.asarray(start, dtype=np.float64)
     arc = rotation_vector_from_matrix(np.asarray(end) @ np.swapaxes(start, -1, -2))
-    return matrix_from_rotation_vector(np.asarray(fraction)[..., None] * arc) @ start
+    rotation: Array = matrix_from_rotation_vector(np.asarray(fraction)[..., None] * arc) @ start
+    return rotation
 
 
 def matrix_from_rpy(rpy: ArrayLike) -> Array:

@@ -1,4 +1,4 @@
-"""Settings declared once: default, help text, range. ROS parameters are made from the same lines."""
+"""Settings declared once: default, help, range. ROS parameters are made from the same lines."""
 
 from __future__ import annotations
 

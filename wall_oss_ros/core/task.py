@@ -12,8 +12,9 @@ from wall_oss_ros.core.pose import Pose
 class TaskObject:
     """A movable object: pose in the robot's base frame, and what it touches.
 
-    `touching` holds "left_gripper", "right_gripper" (any contact), "left_grasp", "right_grasp" (both
-    fingers), "table", "tray" and names of other objects. The tray, which stays put, is listed too.
+    `touching` holds "left_gripper", "right_gripper" (any contact), "left_grasp", "right_grasp"
+    (both fingers), "table", "tray" and names of other objects. The tray, which stays put, is listed
+    too.
     """
 
     name: str

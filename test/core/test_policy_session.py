@@ -183,8 +183,11 @@ def test_a_stale_observation_is_not_thought_about(
     session: PolicySession, policy: FakePolicy, seen: Observation
 ) -> None:
     session.instruct("go")
-    assert session.infer(seen, lambda: T0 + 501 * MS) is None
+    late = T0 + 510 * MS
+    assert session.infer(seen, lambda: late) is None
     assert policy.calls == []
+    words = "observations arrive 0.51 s old, limit 0.50 s"
+    assert session.status(late) == (PolicyStatus.WAITING, words)
     assert session.infer(seen, lambda: T0 + 500 * MS) is not None
 
 

@@ -130,19 +130,18 @@ class PolicySession:
             clock: current time [ns], the clock of the observation's stamp.
         """
         arrived_ns = clock()
+        age_s = (arrived_ns - observation.stamp_ns) / SECOND_NS
+        limit_s = self._settings.observation_max_age_s
         with self._lock:
             self._last_observation_ns = observation.stamp_ns
             instruction, epoch, reset = self.instruction, self.epoch, self._reset_pending
             wanted = self._enabled and self._loaded and bool(instruction) and not self._fault
+            if wanted and age_s > limit_s:
+                self._last_error = f"observations arrive {age_s:.2f} s old, limit {limit_s:.2f} s"
+                wanted = False
             if wanted:
                 self._reset_pending = False
-        age_s = (arrived_ns - observation.stamp_ns) / SECOND_NS
         if not wanted:
-            return None
-        limit_s = self._settings.observation_max_age_s
-        if age_s > limit_s:
-            with self._lock:
-                self._last_error = f"observations arrive {age_s:.2f} s old, limit {limit_s:.2f} s"
             return None
         try:
             if reset:

@@ -13,9 +13,13 @@ FOLDERS = {"console_scripts": "bin", "wall_oss_ros.nodes": "nodes"}
 SCRIPT = """\
 {shebang}
 # Written by cmake/write_executables.py from the entry points of setup.py.
+import signal
 import sys
 
-from {module} import {function}
+# Imports take a second; Ctrl-C meanwhile ends quietly instead of with a traceback.
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+from {module} import {function}  # noqa: E402
 
 sys.exit({function}())
 """

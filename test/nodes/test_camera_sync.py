@@ -88,7 +88,9 @@ def test_nothing_is_published_while_inactive(bench, contract, fake_drivers):
     table.spin_until(lambda: observations, "an observation once active")
 
 
-def test_joint_names_that_do_not_match_end_the_node_with_one_sentence(bench, contract, fake_drivers):
+def test_joint_names_that_do_not_match_end_the_node_with_one_sentence(
+    bench, contract, fake_drivers
+):
     table = bench()
     drivers = fake_drivers(table, contract)
     drivers.positions = {f"other_{name}": 0.0 for name in drivers.positions}

@@ -135,9 +135,7 @@ def test_silent_joint_states_end_motion(scene):
 
 def test_a_person_can_disable_and_enable_it(scene):
     scene.follow()
-    assert scene.table.call(
-        SetBool, "chunk_executor/enable", SetBool.Request(data=False)
-    ).success
+    assert scene.table.call(SetBool, "chunk_executor/enable", SetBool.Request(data=False)).success
     scene.wait(ExecutorState.DISABLED)
     assert "disabled by a person" in scene.states[-1].reason
     scene.table.call(SetBool, "chunk_executor/enable", SetBool.Request(data=True))

@@ -36,9 +36,7 @@ class Scene:
         self.wrist = contract.home["arm_left_7_joint"]
         self.commanding = True
         self._beats = table.node.create_publisher(Header, "heartbeat", qos.EVENTS)
-        self._commands = table.node.create_publisher(
-            RobotCommandMessage, "command", qos.command()
-        )
+        self._commands = table.node.create_publisher(RobotCommandMessage, "command", qos.command())
         self.estop_input = table.node.create_publisher(Bool, "safety/estop_input", qos.STATE)
         table.every(0.05, self._beat)
         table.every(0.01, self._command)
@@ -83,9 +81,7 @@ class Scene:
 
     def wait(self, mode: int) -> SafetyState:
         self.states.clear()
-        self.table.spin_until(
-            lambda: self.states and self.states[-1].mode == mode, f"mode {mode}"
-        )
+        self.table.spin_until(lambda: self.states and self.states[-1].mode == mode, f"mode {mode}")
         return self.states[-1]
 
 

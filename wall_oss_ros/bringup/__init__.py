@@ -1,0 +1,1 @@
+/tmp/ws/src/w/wall_oss_ros/bringup/__init__.py

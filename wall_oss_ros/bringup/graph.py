@@ -148,11 +148,12 @@ def _integer(values: Mapping[str, str], name: str, low: int, high: int) -> int:
 
 def _environment() -> dict[str, str]:
     """Fast DDS needs a larger shared-memory segment for 448 x 448 frames than its default."""
-    profile = str(share_folder() / "config" / "dds" / "fastdds_shm.xml")
-    names = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
-    if any(name in os.environ for name in names):
-        return {}
-    return dict.fromkeys(names, profile)
+    # Fast DDS 3 (Kilted and later) reads both names and complains when it meets a profile twice.
+    older = os.environ.get("ROS_DISTRO") in ("humble", "iron", "jazzy")
+    name = "FASTRTPS_DEFAULT_PROFILES_FILE" if older else "FASTDDS_DEFAULT_PROFILES_FILE"
+    if {"FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE"} & set(os.environ):
+        return {}  # somebody chose a profile
+    return {name: str(share_folder() / "config" / "dds" / "fastdds_shm.xml")}
 
 
 def _tools(values: Mapping[str, str], contract: RobotContract) -> tuple[ToolSpec, ...]:

@@ -84,11 +84,8 @@ class ChildProcess:
 
     def end(self, patience_s: float) -> None:
         """Ask it to end, wait, and insist."""
-        for number, wait_s in (
-            (signal.SIGINT, patience_s),
-            (signal.SIGTERM, 2.0),
-            (signal.SIGKILL, 2.0),
-        ):
+        # SIGTERM, which our nodes treat like Ctrl-C: a Python that is still importing ends quietly.
+        for number, wait_s in ((signal.SIGTERM, patience_s), (signal.SIGKILL, 2.0)):
             self.signal(number)
             if self.wait(wait_s):
                 break

@@ -141,8 +141,9 @@ class ChunkTrajectory:
 
     def sample(self, now_ns: int) -> Motion:
         """Return the motion; before the first knot and after the last row, those hold."""
+        # Judged in whole nanoseconds: row_time at the end is off by a rounding.
+        inside = self._stamp_ns <= now_ns <= self.end_ns
         row_time = (now_ns - self._stamp_ns) / NANOSECONDS / self._dt
-        inside = 0.0 <= row_time <= self._rows
         row_time = min(max(row_time, 0.0), float(self._rows))
         row = min(int(row_time), self._rows - 1)
         u = row_time - row

@@ -26,7 +26,6 @@ from wall_oss_ros.ros.parameters import declare_settings
 from wall_oss_ros.ros.polling import PolledSubscriber
 from wall_oss_ros.ros.stamps import to_ns
 
-
 # How often faults are looked for, and how often in a row before one is told.
 _LOOK_S = 0.1
 _LOOKS = 3

@@ -125,10 +125,10 @@ class LifecycleManager(Node):
 
 def main() -> int:
     """Run the manager; return the exit status."""
-    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     ending = Ending()
     try:
         with ending.on_signals():
+            rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
             manager = LifecycleManager(ending)
             try:
                 manager.bring_up()

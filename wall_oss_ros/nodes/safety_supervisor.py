@@ -1,4 +1,4 @@
-"""safety_supervisor: the last hop. Judges every command; the only publisher of controller topics."""
+"""safety_supervisor: the last hop. Judges every command, alone publishes controller topics."""
 
 from __future__ import annotations
 

@@ -16,34 +16,25 @@ from pathlib import Path
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import Twist, TwistStamped
-from nav_msgs.msg import Odometry
-from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory
 
-from wall_oss_ros.core import rotation
 from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.core.errors import SimulationError
 from wall_oss_ros.core.pacing import Pacer
-from wall_oss_ros.core.pose import Pose
 from wall_oss_ros.core.rates import Percentiles
-from wall_oss_ros.msg import SimTaskState
 from wall_oss_ros.ros import qos
-from wall_oss_ros.ros.geometry import pose_message, twist_message
-from wall_oss_ros.ros.images import image_message
 from wall_oss_ros.ros.loop import DeadlineLoop
 from wall_oss_ros.ros.node import SuiteNode, run
 from wall_oss_ros.ros.parameters import declare
 from wall_oss_ros.ros.polling import PolledSubscriber
-from wall_oss_ros.ros.stamps import to_stamp
-from wall_oss_ros.ros.task_message import task_message
+from wall_oss_ros.ros.sim_outputs import SimOutputs
 from wall_oss_ros.sim.cameras import MAX_PX, MIN_PX, SimCameras
 from wall_oss_ros.sim.controllers import TrajectoryPoint
 from wall_oss_ros.sim.film import FILM_SIZE, Film
 from wall_oss_ros.sim.robot import SimRobot
 from wall_oss_ros.sim.window import Window
-from wall_oss_ros.srv import ResetScene
+from wall_oss_ros.srv import InjectFault, ResetScene
 
 # Joint states leave every tick (200 Hz); these leave every n-th.
 _ODOMETRY_TICKS = 4
@@ -83,34 +74,16 @@ class SimRobotNode(SuiteNode):
         self._epoch_ns = 0
         self._tick_count = 0
         self._render_ms = Percentiles()
-        self._published = dict.fromkeys(contract.cameras, 0)
         self._cameras: SimCameras | None = None
         self._window = Window(self._sim.model) if self._window_wanted else None
         self._film = Film(Path(self._film_file)) if self._film_file else None
         rate_hz = max(camera.rate for camera in contract.cameras.values())
         self._physics = DeadlineLoop(1.0 / self._sim.dt_s, self._tick, self._on_loop_error, "sim")
         self._drawing = DeadlineLoop(rate_hz, self._draw, self._on_loop_error, "cameras")
-        self._create_outputs(contract)
+        self._outputs = SimOutputs(self, contract, self._with_clock)
         self._create_inputs(contract)
         self.create_service(ResetScene, "~/reset", self._on_reset)
-
-    def _create_outputs(self, contract: RobotContract) -> None:
-        self._joints = self.create_lifecycle_publisher(
-            JointState, contract.joint_states.topic, qos.DRIVER
-        )
-        self._odometry = None
-        if contract.odometry is not None:
-            self._odometry = self.create_lifecycle_publisher(
-                Odometry, contract.odometry.topic, qos.DRIVER
-            )
-        self._images = {
-            name: self.create_lifecycle_publisher(Image, camera.topic, qos.DRIVER)
-            for name, camera in contract.cameras.items()
-        }
-        self._state = self.create_lifecycle_publisher(SimTaskState, "task_state", qos.STATE)
-        self._clock_publisher = (
-            self.create_publisher(Clock, "/clock", qos.SENSOR) if self._with_clock else None
-        )
+        self.create_service(InjectFault, "~/inject_fault", self._on_inject_fault)
 
     def _create_inputs(self, contract: RobotContract) -> None:
         self._polled: list[PolledSubscriber] = []
@@ -138,7 +111,6 @@ class SimRobotNode(SuiteNode):
         self._drawn.wait(_FIRST_PICTURE_S)
         self._epoch_ns = self.now_ns() - self._sim.time_ns
         self._pacer = Pacer(self._sim.dt_s)
-        self._published = dict.fromkeys(self._published, 0)
         self._physics.start()
 
     def stop(self) -> None:
@@ -161,39 +133,21 @@ class SimRobotNode(SuiteNode):
                 self._sim.step()
                 sample = self._sim.joint_sample()
             self._tick_count += 1
-            stamp = to_stamp(self._epoch_ns + sample.stamp_ns)
-            if self._clock_publisher is not None:
-                self._clock_publisher.publish(Clock(clock=stamp))
-            joints = JointState(
-                name=list(sample.names),
-                position=sample.positions.tolist(),
-                velocity=sample.velocities.tolist(),
-            )
-            joints.header.stamp = stamp
-            self._joints.publish(joints)
-            if self._tick_count % _ODOMETRY_TICKS == 0 and self._odometry is not None:
-                self._publish_odometry(stamp)
+            stamp_ns = self._epoch_ns + sample.stamp_ns
+            self._outputs.publish_clock(stamp_ns)
+            self._outputs.publish_joints(sample, stamp_ns)
+            if self._tick_count % _ODOMETRY_TICKS == 0:
+                with self._lock:
+                    pose, twist = self._sim.odometry()
+                self._outputs.publish_odometry(pose, twist, stamp_ns)
             if self._tick_count % _TASK_TICKS == 0:
                 self._publish_task()
-
-    def _publish_odometry(self, stamp) -> None:  # type: ignore[no-untyped-def]
-        with self._lock:
-            pose, twist = self._sim.odometry()
-        message = Odometry(child_frame_id=self._contract.base_frame)
-        message.header.stamp = stamp
-        message.header.frame_id = "odom"
-        turn = rotation.matrix_from_rotation_vector([0.0, 0.0, pose[2]])
-        message.pose.pose = pose_message(Pose([pose[0], pose[1], 0.0], turn))
-        message.twist.twist = twist_message(twist)
-        self._odometry.publish(message)  # type: ignore[union-attr]
 
     def _publish_task(self) -> None:
         with self._lock:
             state = self._sim.task_state()
         factor = self._pacer.real_time_factor()
-        message = task_message(state, self._contract.base_frame, factor)
-        message.header.stamp = to_stamp(self._epoch_ns + state.stamp_ns)
-        self._state.publish(message)
+        self._outputs.publish_task(state, self._epoch_ns + state.stamp_ns, factor)
         if factor < _SLOW:
             self.get_logger().warning(
                 f"real-time factor {factor:.2f}: this machine is too slow for the simulation; "
@@ -226,11 +180,7 @@ class SimRobotNode(SuiteNode):
         if self._film is not None and self._film.wants(snapshot.stamp_ns):
             view = self._cameras.render_view(snapshot, "third", *FILM_SIZE)
             self._film.add(snapshot.stamp_ns, view)
-        stamp_ns = self._epoch_ns + snapshot.stamp_ns
-        for name, pixels in pictures.items():
-            frame = self._contract.cameras[name].frame
-            self._images[name].publish(image_message(pixels, stamp_ns, frame))
-            self._published[name] += 1
+        self._outputs.publish_pictures(pictures, self._epoch_ns + snapshot.stamp_ns)
 
     def _on_loop_error(self, error: BaseException) -> None:
         self._drawn.set()
@@ -283,13 +233,20 @@ class SimRobotNode(SuiteNode):
         response.success = True
         return response
 
+    def _on_inject_fault(
+        self, request: InjectFault.Request, response: InjectFault.Response
+    ) -> InjectFault.Response:
+        reason = self._outputs.inject(request.stream, request.fault)
+        response.success, response.message = reason is None, reason or "done"
+        return response
+
     def report(self) -> tuple[int, str, dict[str, str]]:
         """Return the real-time factor and the counts of published frames."""
         if not self.active:
             return super().report()
         factor = self._pacer.real_time_factor()
         p50, p99 = self._render_ms.at(50, 99)
-        values = {f"camera {name} published": str(n) for name, n in self._published.items()}
+        values = {f"camera {name} published": str(n) for name, n in self._outputs.pictures.items()}
         values["real-time factor"] = f"{factor:.3f}"
         values["time lost [s]"] = f"{self._pacer.lost_ns * 1e-9:.3f}"
         values["render p50 p99 [ms]"] = f"{p50:.1f} {p99:.1f}"

@@ -1,5 +1,6 @@
-"""ROS side of the suite: messages, parameters, QoS, node base. The one place that imports rclpy
-besides `nodes` and `bringup`.
+"""ROS side of the suite: messages, parameters, QoS, node base.
+
+The one place that imports rclpy besides `nodes`, `bringup` and `cli`.
 
 The generated messages (`wall_oss_ros.msg`) exist in the install space only. When the package is
 imported from the source tree (an editable install, or a shell in the checkout), the generated half

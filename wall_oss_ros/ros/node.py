@@ -64,7 +64,7 @@ class SuiteNode(LifecycleNode):
         return int(self.get_clock().now().nanoseconds)
 
     def fail(self, error: BaseException) -> None:
-        """End this process with exit status 1 and the error's sentence; callable from any thread."""
+        """End this process with status 1 and the error's sentence; callable from any thread."""
         self.ending.fail(error)
 
     # -- lifecycle --------------------------------------------------------------------------------
@@ -145,24 +145,26 @@ def run(create: Callable[[], SuiteNode], argv: Sequence[str] | None = None) -> i
     SIGINT and SIGTERM are handled here, not by rclpy, so that the node can still publish while it
     stops. A `WallOssError` ends with its sentence and status 1.
     """
-    rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO)
+    ending = Ending()
     node: SuiteNode | None = None
-    try:
-        node = create()
-        with node.ending.on_signals():
+    with ending.on_signals():
+        try:
+            rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO)
+            node = create()
+            node.ending = ending
             executor = SingleThreadedExecutor()
             executor.add_node(node)
-            while not node.ending.requested:
+            while not ending.requested:
                 executor.spin_once(timeout_sec=0.1)
-        if node.ending.error is not None:
-            raise node.ending.error
-        return 0
-    except WallOssError as error:
-        name = f"{node.get_name()}: " if node is not None else ""
-        print(f"{name}{error}", file=sys.stderr, flush=True)
-        return 1
-    finally:
-        if node is not None:
-            node.halt()
-            node.destroy_node()
-        rclpy.try_shutdown()
+            if ending.error is not None:
+                raise ending.error
+            return 0
+        except WallOssError as error:
+            name = f"{node.get_name()}: " if node is not None else ""
+            print(f"{name}{error}", file=sys.stderr, flush=True)
+            return 1
+        finally:
+            if node is not None:
+                node.halt()
+                node.destroy_node()
+            rclpy.try_shutdown()

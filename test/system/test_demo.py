@@ -1,0 +1,69 @@
+"""``wall-oss demo``: it does the task, prints its figures, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+pytestmark = pytest.mark.system
+
+
+def test_the_scripted_policy_picks_up_the_red_cube_and_the_figures_are_printed(
+    wall_oss, left_behind, tmp_path
+):
+    film = tmp_path / "film.webp"
+    result = wall_oss("demo", "--headless", "--seconds", "90", "--film", str(film))
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr
+    last = next(line for line in reversed(result.stdout.splitlines()) if "progress" in line)
+    figures = re.search(
+        r"task progress 100/100 .* observations ([\d.]+) Hz, chunks ([\d.]+) Hz, "
+        r"commands ([\d.]+) Hz, real-time factor ([\d.]+)",
+        last,
+    )
+    assert figures, last
+    observations, chunks, commands, _ = map(float, figures.groups())
+    # Wide: the machine may be busy. 10, 10 and 100 are the nominal rates.
+    assert 3.0 < observations < 11.0
+    assert 3.0 < chunks < 11.0
+    assert 50.0 < commands < 110.0
+    assert '"pick up the red cube"' in result.stdout
+    assert film.stat().st_size > 10_000
+    assert left_behind() == []
+
+
+@pytest.mark.parametrize("after_s", [0.3, 3.0, 9.0])
+def test_ctrl_c_at_any_moment_leaves_no_process_behind(after_s, left_behind, tmp_path):
+    process = subprocess.Popen(
+        ["wall-oss", "demo", "--headless", "--film", str(tmp_path / "film.webp")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    time.sleep(after_s)  # the moment is the point; nothing is waited for
+    os.killpg(process.pid, signal.SIGINT)
+    output, _ = process.communicate(timeout=40.0)
+    assert process.returncode in (130, -signal.SIGINT), output[-3000:]
+    assert "Traceback" not in output
+    assert left_behind() == []
+
+
+def test_a_killed_runner_takes_its_nodes_along(left_behind, tmp_path):
+    process = subprocess.Popen(
+        ["wall-oss", "demo", "--headless", "--film", str(tmp_path / "film.webp")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    for line in process.stdout:
+        if "nodes are active" in line:
+            break
+    process.kill()
+    process.wait(timeout=10.0)
+    assert left_behind(20.0) == []

@@ -1,1 +1,0 @@
-/tmp/ws/src/w/wall_oss_ros/bringup/__init__.py

@@ -1,4 +1,4 @@
-"""camera_sync publishes an observation where every stream is there, and a reason where one is not."""
+"""camera_sync publishes an observation where every stream is there, else a reason."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class _Count:
     chunks: int
 
 
-class _Interrupted(Exception):
+class _InterruptedError(Exception):
     """Ctrl-C while the demo runs."""
 
 
@@ -78,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
         try:
             runner.start()
             return _conduct(runner, ending, options.seconds)
-        except _Interrupted:
+        except _InterruptedError:
             print("interrupted", flush=True)
             return 130
         finally:
@@ -92,7 +92,7 @@ def _conduct(runner: Runner, ending: Ending, limit_s: float) -> int:
 
     def giving_up() -> None:
         if ending.requested:
-            raise _Interrupted
+            raise _InterruptedError
         if runner.poll() is not None:
             raise BringUpError("the graph ended; its last lines above say why")
 

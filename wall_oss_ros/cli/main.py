@@ -37,8 +37,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         return int(module.run(options))
-    except KeyboardInterrupt:
-        return 130
     except WallOssError as error:
         print(f"wall-oss {options.command}: {error}", file=sys.stderr)
         return 1

@@ -99,6 +99,28 @@ def rotation_vector_from_matrix(matrix: ArrayLike) -> Array:
     return vector
 
 
+def left_jacobian(vector: ArrayLike) -> Array:
+    """Return J(v), with which exp([v]x) turns at the angular velocity J(v) dv/dt.
+
+    Args:
+        vector: (..., 3) rotation vectors [rad], shorter than a whole turn (J is singular there).
+
+    Returns:
+        (..., 3, 3).
+    """
+    x, y, z = np.moveaxis(np.asarray(vector, dtype=np.float64), -1, 0)
+    zero = np.zeros_like(x)
+    rows = [[zero, -z, y], [z, zero, -x], [-y, x, zero]]
+    cross = np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+    angle = np.sqrt(x * x + y * y + z * z)[..., None, None]
+    small = angle < 1e-3  # below it the closed form loses digits that the series keeps
+    safe = np.where(small, 1.0, angle)
+    first = np.where(small, 0.5 - angle**2 / 24, (1 - np.cos(safe)) / safe**2)
+    second = np.where(small, 1 / 6 - angle**2 / 120, (safe - np.sin(safe)) / safe**3)
+    jacobian: Array = np.eye(3) + first * cross + second * cross @ cross
+    return jacobian
+
+
 def slerp(start: ArrayLike, end: ArrayLike, fraction: ArrayLike) -> Array:
     """Return the rotation at a fraction of the shortest arc from start to end.
 

@@ -59,10 +59,10 @@ class _Join:
     linear: Array
     linear_velocity: Array
     turn: Array  # (2, 3) rotation vectors, old = exp(turn) new
-    turn_velocity: Array
+    turn_velocity: Array  # (2, 3) rate of change of `turn`, not an angular velocity
 
     def apply(self, motion: Motion, now_ns: int) -> Motion:
-        u = (now_ns - self.start_ns) / NANOSECONDS / self.duration_s
+        u = max(0.0, (now_ns - self.start_ns) / NANOSECONDS / self.duration_s)
         if u >= 1.0:
             return motion
         value, slope = 2 * u**3 - 3 * u**2 + 1, u**3 - 2 * u**2 + u
@@ -70,6 +70,7 @@ class _Join:
         slope_rate = 3 * u**2 - 4 * u + 1  # of slope * duration
         turn = value * self.turn + slope * self.duration_s * self.turn_velocity
         turn_rate = value_rate * self.turn + slope_rate * self.turn_velocity
+        turned = rotation.matrix_from_rotation_vector(turn)
         return Motion(
             linear=motion.linear
             + value * self.linear
@@ -77,8 +78,9 @@ class _Join:
             linear_velocity=motion.linear_velocity
             + value_rate * self.linear
             + slope_rate * self.linear_velocity,
-            rotation=rotation.matrix_from_rotation_vector(turn) @ motion.rotation,
-            angular_velocity=motion.angular_velocity + turn_rate,
+            rotation=turned @ motion.rotation,
+            angular_velocity=_times(turned, motion.angular_velocity)
+            + _times(rotation.left_jacobian(turn), turn_rate),
             grippers=motion.grippers,
             base_twist=motion.base_twist,
         )
@@ -176,6 +178,8 @@ class Timeline:
         turn = rotation.rotation_vector_from_matrix(
             running.rotation @ np.swapaxes(new.rotation, -1, -2)
         )
+        turned = rotation.matrix_from_rotation_vector(turn)
+        spin = running.angular_velocity - _times(turned, new.angular_velocity)
         # A cubic decay is steepest in its middle: 1.5 times its mean speed.
         far = max(np.linalg.norm(linear[:3]), np.linalg.norm(linear[3:6]))
         wide = np.linalg.norm(turn, axis=-1).max()
@@ -190,5 +194,11 @@ class Timeline:
             linear=linear,
             linear_velocity=running.linear_velocity - new.linear_velocity,
             turn=turn,
-            turn_velocity=running.angular_velocity - new.angular_velocity,
+            turn_velocity=np.linalg.solve(rotation.left_jacobian(turn), spin[..., None])[..., 0],
         )
+
+
+def _times(matrices: Array, vectors: Array) -> Array:
+    """Multiply (..., 3, 3) with (..., 3)."""
+    product: Array = (matrices @ vectors[..., None])[..., 0]
+    return product

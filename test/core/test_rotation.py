@@ -16,6 +16,7 @@ from hypothesis.extra.numpy import arrays
 
 from wall_oss_ros.core.rotation import (
     Array,
+    left_jacobian,
     matrix_from_quaternion,
     matrix_from_rot6d,
     matrix_from_rotation_vector,
@@ -151,6 +152,17 @@ def test_slerp_takes_the_shortest_way_at_even_speed(
     whole = angle_between(start, end)  # at most half a turn
     assert angle_between(start, between) == pytest.approx(fraction * whole, abs=1e-6)
     assert angle_between(between, end) == pytest.approx((1 - fraction) * whole, abs=1e-6)
+
+
+@given(st.floats(0.0, 3.1), st.lists(numbers, min_size=6, max_size=6))
+def test_the_left_jacobian_gives_the_angular_velocity(length: float, six: list[float]) -> None:
+    direction, rate = np.array(six[:3]), np.array(six[3:])
+    assume(np.linalg.norm(direction) > 0.1)
+    vector = length * direction / np.linalg.norm(direction)
+    h = 1e-5
+    before, after = (matrix_from_rotation_vector(vector + side * h * rate) for side in (-1, 1))
+    turning = rotation_vector_from_matrix(after @ before.T) / (2 * h)
+    assert left_jacobian(vector) @ rate == pytest.approx(turning, abs=1e-6)
 
 
 def test_roll_pitch_yaw_turn_about_fixed_x_then_y_then_z() -> None:

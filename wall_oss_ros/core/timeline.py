@@ -194,7 +194,7 @@ class Timeline:
             linear=linear,
             linear_velocity=running.linear_velocity - new.linear_velocity,
             turn=turn,
-            turn_velocity=np.linalg.solve(rotation.left_jacobian(turn), spin[..., None])[..., 0],
+            turn_velocity=_times(np.linalg.inv(rotation.left_jacobian(turn)), spin),
         )
 
 

@@ -180,6 +180,7 @@ class Timeline:
         )
         turned = rotation.matrix_from_rotation_vector(turn)
         spin = running.angular_velocity - _times(turned, new.angular_velocity)
+        inverse = np.asarray(np.linalg.inv(rotation.left_jacobian(turn)), np.float64)
         # A cubic decay is steepest in its middle: 1.5 times its mean speed.
         far = max(np.linalg.norm(linear[:3]), np.linalg.norm(linear[3:6]))
         wide = np.linalg.norm(turn, axis=-1).max()
@@ -194,7 +195,7 @@ class Timeline:
             linear=linear,
             linear_velocity=running.linear_velocity - new.linear_velocity,
             turn=turn,
-            turn_velocity=_times(np.linalg.inv(rotation.left_jacobian(turn)), spin),
+            turn_velocity=_times(inverse, spin),
         )
 
 

@@ -1,0 +1,157 @@
+"""``wall-oss bench``: figures of this machine, measured, with how they were taken.
+
+`frames` runs the demo's graph and counts camera frames from the simulator's publisher to
+camera_sync; `sim` times the simulator alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import time
+
+import numpy as np
+
+from wall_oss_ros.core.errors import WallOssError
+
+_BENCHES = ("frames", "sim")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    parser.add_argument("what", choices=_BENCHES, help="what to measure")
+    parser.add_argument("--seconds", type=float, default=60.0, help="how long to measure")
+    parser.add_argument("--image-size", type=int, default=448, help="camera pictures [px]")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure and print a table; return 1 if a figure misses what the project promises."""
+    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    return {"frames": _frames, "sim": _sim}[options.what](options)
+
+
+def _frames(options: argparse.Namespace) -> int:
+    """Count frames over the demo, moving robot included."""
+    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    from wall_oss_ros.bringup.graph import make_graph
+    from wall_oss_ros.bringup.runner import Runner
+    from wall_oss_ros.ros.ending import Ending
+
+    graph = make_graph(
+        {"task": "sort_cubes", "image_size": str(options.image_size), "log_level": "warn"}
+    )
+    os.environ.update(graph.environment)
+    ending = Ending()
+    with ending.on_signals():
+        runner = Runner(graph)
+        try:
+            runner.start()
+            return _count_frames(runner, ending, graph.contract, options)
+        finally:
+            runner.stop()
+
+
+def _count_frames(runner, ending, contract, options) -> int:  # type: ignore[no-untyped-def]
+    from wall_oss_ros.ros.conductor import Conductor
+
+    def giving_up() -> None:
+        if ending.requested or runner.poll() is not None:
+            raise WallOssError("interrupted, or the graph ended")
+
+    conductor = Conductor(giving_up=giving_up)
+    try:
+        conductor.wait_until_active(runner.managed, 90.0)
+        conductor.wait_for(lambda: conductor.seen.task is not None, 20.0, "a task state")
+        conductor.instruct(conductor.seen.task.instruction)
+        conductor.wait_for(
+            lambda: conductor.seen.policy and conductor.seen.policy.chunks > 0, 20.0, "a chunk"
+        )
+        conductor.enable_motion(10.0)
+        published, received = _settled_counts(conductor, contract)
+        start = time.monotonic()
+        conductor.spin(options.seconds)
+        # Both nodes report once a second at moments of their own; equal counts of seconds differ by
+        # less than one report of frames, which is taken off below by waiting for a quiet moment.
+        published_end, received_end = _settled_counts(conductor, contract)
+        elapsed_s = time.monotonic() - start
+    finally:
+        conductor.close()
+    print(
+        f"{'camera':14} {'px':>5} {'published':>10} {'arrived':>8} {'share':>8}   over {elapsed_s:.0f} s"
+    )
+    worst = 1.0
+    for name in contract.cameras:
+        sent = published_end[name] - published[name]
+        came = received_end[name] - received[name]
+        share = came / sent if sent else 0.0
+        worst = min(worst, share)
+        print(f"{name:14} {options.image_size:5} {sent:10.0f} {came:8.0f} {share:8.2%}")
+    return 0 if worst >= 0.99 else 1
+
+
+def _settled_counts(conductor, contract):  # type: ignore[no-untyped-def]
+    """Silence the cameras for a moment, so that both ends report the same instant."""
+    from wall_oss_ros.srv import InjectFault
+
+    def faults(kind: str) -> None:
+        for name in contract.cameras:
+            request = InjectFault.Request(stream=name, fault=kind)
+            conductor.call("sim_robot/inject_fault", (InjectFault, request))
+
+    faults("silence")
+    conductor.spin(0.3)
+    for node in ("sim_robot", "camera_sync"):
+        before = conductor.seen.diagnosed_s.get(node)
+        conductor.wait_for(
+            lambda node=node, before=before: conductor.seen.diagnosed_s.get(node) != before,
+            5.0,
+            f"a diagnostic message of {node}",
+        )
+    published = {
+        name: conductor.diagnostic("sim_robot", f"camera {name} published")
+        for name in contract.cameras
+    }
+    received = {
+        name: conductor.diagnostic("camera_sync", f"camera {name} received")
+        for name in contract.cameras
+    }
+    faults("none")
+    return published, received
+
+
+def _sim(options: argparse.Namespace) -> int:
+    """Time physics and drawing alone, one after the other, without ROS."""
+    from wall_oss_ros.bringup.locations import robots_folder
+    from wall_oss_ros.core.contract import load_contract
+    from wall_oss_ros.sim.cameras import SimCameras
+    from wall_oss_ros.sim.robot import SimRobot
+
+    contract = load_contract(robots_folder() / "tiago_pro_sim.yaml")
+    robot = SimRobot(contract, task="pick_cube", seed=0)
+    begin = time.perf_counter()
+    ticks = 0
+    while time.perf_counter() - begin < min(options.seconds, 10.0):
+        robot.step()
+        ticks += 1
+    physics = ticks * robot.dt_s / (time.perf_counter() - begin)
+    cameras = SimCameras(robot.model, tuple(contract.cameras), options.image_size)
+    cameras.render(robot.snapshot())
+    times = []
+    begin = time.perf_counter()
+    while time.perf_counter() - begin < min(options.seconds, 10.0):
+        robot.step()
+        start = time.perf_counter()
+        cameras.render(robot.snapshot())
+        times.append(time.perf_counter() - start)
+    cameras.close()
+    p50, p99 = np.percentile(times, (50, 99))
+    # What one second costs with 10 pictures per camera.
+    factor = 1.0 / (1.0 / physics + 10.0 * p50)
+    print(f"physics alone          {physics:6.1f} x real time")
+    print(
+        f"{len(contract.cameras)} pictures of {options.image_size} px  "
+        f"p50 {p50 * 1e3:.1f} ms  p99 {p99 * 1e3:.1f} ms  ({1 / p50:.0f} sets/s)"
+    )
+    print(f"both, 10 sets/s        {factor:6.1f} x real time (on one thread)")
+    return 0 if factor >= 1.0 else 1

@@ -13,10 +13,7 @@ _SPEED_SLACK = 1.001
 
 
 class JointLimits:
-    """Clips positions to the contract's range and steps to its speed, from the last sent command.
-
-    Comes last of the rules that change joints, so whatever they did is bounded too.
-    """
+    """Clips positions to the contract's range and steps from the last sent one to its speed."""
 
     name = "joint_limits"
 

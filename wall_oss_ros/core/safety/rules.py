@@ -48,7 +48,8 @@ def rule_set(
     """Return the rules for a robot.
 
     Order matters: form and freshness first, since the others may then rely on finite, present
-    numbers; the joint limits last, so that what the other rules changed is bounded too.
+    numbers; then the joint limits, because the workspace must judge the step that will be made and
+    not its far end. The workspace only shortens steps, so what it gives is within the limits too.
     """
     fresh: tuple[Rule, ...] = (
         WellFormed(contract),
@@ -58,8 +59,8 @@ def rule_set(
     )
     moving: tuple[Rule, ...] = (
         TrackingError(contract, settings.tracking_limit),
-        Workspace(contract, kinematics, settings.workspace_margin_m),
         *((BaseSpeed(contract.base),) if contract.base is not None else ()),
         JointLimits(contract),
+        Workspace(contract, kinematics, settings.workspace_margin_m),
     )
     return RuleSet(rules=(*fresh, *moving), preconditions=fresh)

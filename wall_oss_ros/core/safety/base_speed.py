@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from wall_oss_ros.core.command import RobotCommand
@@ -11,7 +13,11 @@ from wall_oss_ros.core.safety.verdict import Severity, Verdict
 
 
 class BaseSpeed:
-    """Scales the planar velocity as a vector, so that limiting never changes the direction."""
+    """Scales the planar velocity as a vector, so that limiting never changes the direction.
+
+    A base that moves when the command leaves it out is brought to rest: it would otherwise go on
+    until its controller misses commands.
+    """
 
     name = "base_speed"
 
@@ -20,12 +26,16 @@ class BaseSpeed:
 
     def check(self, command: RobotCommand, situation: Situation) -> Verdict:
         """Limit the twist; a robot that cannot move sideways has vy = 0."""
-        base, dt = self._base, situation.dt
+        base, dt, last = self._base, situation.dt, situation.sent.base_twist
+        if "base" not in command.parts:
+            if not np.any(last):
+                return passed(self.name, command.changed(base_twist=np.zeros(3)))
+            parts = command.parts | {"base"}
+            command = replace(command, parts=parts, base_twist=np.zeros(3))
         wanted = command.base_twist
         plane = np.array([wanted[0], wanted[1] if base.holonomic else 0.0])
         plane = _shorten(plane, base.linear_velocity)
         turn = float(np.clip(wanted[2], -base.angular_velocity, base.angular_velocity))
-        last = situation.sent.base_twist
         plane = last[:2] + _shorten(plane - last[:2], base.linear_acceleration * dt)
         step = base.angular_acceleration * dt
         turn = float(np.clip(turn, last[2] - step, last[2] + step))

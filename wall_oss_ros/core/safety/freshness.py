@@ -1,4 +1,7 @@
-"""Old input is no input: age of the command, of the measured joints and of every heartbeat."""
+"""Old input is no input: age of the command, of the measured joints and of every heartbeat.
+
+Input from the future is none either: its sender could be dead for as long as it is ahead.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,19 @@ from wall_oss_ros.core.safety.verdict import Severity, Verdict
 
 SECOND_NS = 1_000_000_000
 
+# How far a stamp may be ahead: more than nodes of one machine see of each other, also on the clock
+# of a simulation, which reaches each of them a little later.
+_AHEAD_S = 0.5
+
+
+def _out_of_time(what: str, stamp_ns: int, now_ns: int, limit_s: float) -> str | None:
+    age_s = (now_ns - stamp_ns) / SECOND_NS
+    if age_s > limit_s:
+        return f"{what} {age_s:.2f} s old, limit {limit_s:.2f} s"
+    if age_s < -_AHEAD_S:
+        return f"{what} stamped {-age_s:.2f} s in the future; synchronise the clocks"
+    return None
+
 
 @dataclass(frozen=True, slots=True)
 class CommandAge:
@@ -20,10 +36,9 @@ class CommandAge:
 
     def check(self, command: RobotCommand, situation: Situation) -> Verdict:
         """Stop on a command older than the limit."""
-        age_s = (situation.now_ns - command.stamp_ns) / SECOND_NS
-        if age_s <= self.limit_s:
+        reason = _out_of_time("newest command is", command.stamp_ns, situation.now_ns, self.limit_s)
+        if reason is None:
             return passed(self.name, command)
-        reason = f"newest command is {age_s:.2f} s old, limit {self.limit_s:.2f} s"
         return Verdict(Severity.STOP, self.name, reason, command)
 
 
@@ -36,13 +51,12 @@ class StateAge:
 
     def check(self, command: RobotCommand, situation: Situation) -> Verdict:
         """Stop on measured joints that are missing or older than the limit."""
-        if situation.measured is None:
-            reason = "no joint states received"
-            return Verdict(Severity.STOP, self.name, reason, command)
-        age_s = (situation.now_ns - situation.measured.stamp_ns) / SECOND_NS
-        if age_s <= self.limit_s:
+        reason: str | None = "no joint states received"
+        if situation.measured is not None:
+            stamp_ns = situation.measured.stamp_ns
+            reason = _out_of_time("joint states are", stamp_ns, situation.now_ns, self.limit_s)
+        if reason is None:
             return passed(self.name, command)
-        reason = f"joint states are {age_s:.2f} s old, limit {self.limit_s:.2f} s"
         return Verdict(Severity.STOP, self.name, reason, command)
 
 
@@ -58,11 +72,10 @@ class HeartbeatAge:
         """Stop on a heartbeat that is missing or older than the limit."""
         for node in self.nodes:
             beat_ns = situation.heartbeats.get(node)
-            if beat_ns is None:
-                reason = f"no heartbeat of '{node}' yet"
-                return Verdict(Severity.STOP, self.name, reason, command)
-            age_s = (situation.now_ns - beat_ns) / SECOND_NS
-            if age_s > self.limit_s:
-                reason = f"last heartbeat of '{node}' {age_s:.2f} s ago, limit {self.limit_s:.2f} s"
+            reason: str | None = f"no heartbeat of '{node}' yet"
+            if beat_ns is not None:
+                what = f"last heartbeat of '{node}' is"
+                reason = _out_of_time(what, beat_ns, situation.now_ns, self.limit_s)
+            if reason is not None:
                 return Verdict(Severity.STOP, self.name, reason, command)
         return passed(self.name, command)

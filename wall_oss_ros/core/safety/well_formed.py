@@ -52,4 +52,10 @@ class WellFormed:
             return "positions and velocities name different joints"
         if not np.all(np.isfinite(command.base_twist)):
             return "base twist is not finite"
+        for side, opening in command.grippers.items():
+            if not math.isfinite(opening):
+                return f"opening of the {side} gripper is not finite"
+        for side, tool in command.tools.items():
+            if not (np.all(np.isfinite(tool.position)) and np.all(np.isfinite(tool.rotation))):
+                return f"pose of the {side} tool is not finite"
         return None

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("mujoco", reason="the simulator needs the 'sim' extra")
-
-sys.path.insert(0, str(Path(__file__).parent))  # for lockstep.py
 
 from wall_oss_ros.core.contract import RobotContract, load_contract
 from wall_oss_ros.sim.robot import SimRobot

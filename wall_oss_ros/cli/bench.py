@@ -1,6 +1,6 @@
 """``wall-oss bench``: figures of this machine, measured, with how they were taken.
 
-`frames` runs the demo's graph and counts camera frames from the simulator's publisher to
+`tasks` runs the scripted policy over seeded scenes in the lockstep loop. `frames` runs the demo's graph and counts camera frames from the simulator's publisher to
 camera_sync; `sim` times the simulator alone.
 """
 
@@ -15,20 +15,21 @@ import numpy as np
 
 from wall_oss_ros.core.errors import WallOssError
 
-_BENCHES = ("frames", "sim")
+_BENCHES = ("frames", "sim", "tasks")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument("what", choices=_BENCHES, help="what to measure")
     parser.add_argument("--seconds", type=float, default=60.0, help="how long to measure")
+    parser.add_argument("--episodes", type=int, default=20, help="episodes per task (tasks)")
     parser.add_argument("--image-size", type=int, default=448, help="camera pictures [px]")
 
 
 def run(options: argparse.Namespace) -> int:
     """Measure and print a table; return 1 if a figure misses what the project promises."""
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
-    return {"frames": _frames, "sim": _sim}[options.what](options)
+    return {"frames": _frames, "sim": _sim, "tasks": _tasks}[options.what](options)
 
 
 def _frames(options: argparse.Namespace) -> int:
@@ -155,3 +156,37 @@ def _sim(options: argparse.Namespace) -> int:
     )
     print(f"both, 10 sets/s        {factor:6.1f} x real time (on one thread)")
     return 0 if factor >= 1.0 else 1
+
+
+def _tasks(options: argparse.Namespace) -> int:
+    """Count successes of the scripted policy, through executor and supervisor, on simulated time."""
+    from wall_oss_ros.bringup.locations import robots_folder
+    from wall_oss_ros.core.contract import load_contract
+    from wall_oss_ros.policies.scripted import ScriptedPolicy
+    from wall_oss_ros.sim.lockstep import Lockstep
+    from wall_oss_ros.sim.robot import SimRobot
+    from wall_oss_ros.sim.tasks import TASKS
+
+    contract = load_contract(robots_folder() / "tiago_pro_sim.yaml")
+    robot = SimRobot(contract)
+    blank = dict.fromkeys(contract.cameras, np.zeros((4, 4, 3), np.uint8))
+    loop = Lockstep(contract, robot, ScriptedPolicy(contract), render=lambda snapshot: blank)
+    print(f"{'task':12} {'success':>8} {'mean progress':>14} {'median time':>12} {'stops':>6}")
+    complete = True
+    for task in TASKS:
+        progress, times, stops = [], [], 0
+        for seed in range(1000, 1000 + options.episodes):
+            robot.reset(task=task, seed=seed)
+            state = loop.run(robot.task_state().instruction, limit_s=40.0)
+            progress.append(state.progress)
+            stops += not loop.supervisor.motion_enabled
+            if state.success:
+                times.append(state.elapsed_s)
+        complete = complete and len(times) == options.episodes
+        median = f"{np.median(times):.1f} s" if times else "-"
+        print(
+            f"{task:12} {len(times):4}/{options.episodes:<3} {np.mean(progress):14.0f} "
+            f"{median:>12} {stops:6}",
+            flush=True,
+        )
+    return 0 if complete else 1

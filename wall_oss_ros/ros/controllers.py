@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 from builtin_interfaces.msg import Duration
 from geometry_msgs.msg import Twist, TwistStamped
 from rclpy.lifecycle import LifecycleNode
@@ -13,15 +12,13 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from wall_oss_ros.core.command import RobotCommand
 from wall_oss_ros.core.contract import RobotContract
+from wall_oss_ros.core.waypoints import Waypoint, braking_waypoints
 from wall_oss_ros.ros import qos
 from wall_oss_ros.ros.geometry import twist_message
 from wall_oss_ros.ros.stamps import SECOND_NS, to_stamp
 
 # Parts that did not change are repeated this often, well inside a controller's command time-out.
 KEEP_ALIVE_NS = 100_000_000
-# A trajectory ends at rest this long after its point, so that a controller whose commands cease
-# brakes by itself, and so that controllers which refuse a moving end accept it.
-BRAKE_S = 0.15
 
 
 class ControllerOutput:
@@ -91,15 +88,10 @@ class ControllerOutput:
             publisher.publish(Float64MultiArray(data=list(positions)))
             return
         # Header stamp 0: the controller starts at once.
+        ranges = [self._contract.joint_ranges[joint] for joint in joints]
+        waypoints = braking_waypoints(positions, velocities, ranges, self._period_s)
         message = JointTrajectory(joint_names=list(joints))
-        points = [_point(positions, velocities, self._period_s)]
-        if any(velocities):
-            rest = np.asarray(positions) + 0.5 * BRAKE_S * np.asarray(velocities)
-            ranges = np.array([self._contract.limited_joints[joint].position for joint in joints])
-            rest = np.clip(rest, ranges[:, 0], ranges[:, 1])
-            still = (0.0,) * len(positions)
-            points.append(_point(tuple(rest.tolist()), still, self._period_s + BRAKE_S))
-        message.points = points
+        message.points = [_point(waypoint) for waypoint in waypoints]
         publisher.publish(message)
 
     def _send_base(self, command: RobotCommand) -> None:
@@ -113,12 +105,10 @@ class ControllerOutput:
             self._base_publisher.publish(twist)
 
 
-def _point(
-    positions: tuple[float, ...], velocities: tuple[float, ...], after_s: float
-) -> JointTrajectoryPoint:
-    nanoseconds = round(after_s * SECOND_NS)
+def _point(waypoint: Waypoint) -> JointTrajectoryPoint:
+    nanoseconds = round(waypoint.after_s * SECOND_NS)
     return JointTrajectoryPoint(
-        positions=list(positions),
-        velocities=list(velocities),
+        positions=list(waypoint.positions),
+        velocities=list(waypoint.velocities),
         time_from_start=Duration(sec=nanoseconds // SECOND_NS, nanosec=nanoseconds % SECOND_NS),
     )

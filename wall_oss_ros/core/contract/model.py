@@ -313,6 +313,15 @@ class RobotContract:
         return joints
 
     @cached_property
+    def joint_ranges(self) -> Mapping[str, tuple[float, float]]:
+        """Smallest and largest position [rad] or [m] of every joint, grippers included."""
+        ranges = {name: joint.position for name, joint in self.limited_joints.items()}
+        for gripper in self.grippers.values():
+            low, high = sorted((gripper.closed, gripper.open))
+            ranges[gripper.joint] = (low, high)
+        return ranges
+
+    @cached_property
     def part_joints(self) -> Mapping[str, tuple[str, ...]]:
         """Joint names per part of the action space, in controller order; without the base."""
         parts: dict[str, tuple[str, ...]] = {}

@@ -1,0 +1,184 @@
+"""The whole loop in one process on simulated time, however busy the machine is.
+
+The same core objects as in the nodes (assembler, policy session, executor, supervisor), the same
+rates and orders, a latency that is an argument instead of a measurement. For evaluation and tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wall_oss_ros.core.assembler import AssemblerSettings, ObservationAssembler
+from wall_oss_ros.core.chunk import NANOSECONDS, ActionChunk
+from wall_oss_ros.core.command import RobotCommand
+from wall_oss_ros.core.contract import RobotContract
+from wall_oss_ros.core.executor import ChunkExecutor, ExecutorSettings
+from wall_oss_ros.core.observation import Observation
+from wall_oss_ros.core.policy import Policy
+from wall_oss_ros.core.policy_session import PolicySession, PolicySettings
+from wall_oss_ros.core.safety import SafetySettings, SafetySupervisor, rule_set
+from wall_oss_ros.core.task import TaskState
+from wall_oss_ros.core.waypoints import braking_waypoints
+from wall_oss_ros.kinematics import MinkKinematics
+from wall_oss_ros.sim.cameras import SimCameras
+from wall_oss_ros.sim.controllers import TrajectoryPoint
+from wall_oss_ros.sim.robot import SimRobot, Snapshot
+
+# Ticks of the simulator (5 ms) between two runs of executor and supervisor: 100 Hz.
+_CONTROL_TICKS = 2
+_ODOMETRY_TICKS = 4
+
+
+class Lockstep:
+    """One simulated robot, one policy.
+
+    Attributes:
+        robot: the simulator; reset it to start another scene.
+        policy: the back end, loaded.
+        session: its session in the running or last episode.
+        executor: likewise.
+        supervisor: likewise.
+        latency_ns: from an observation's capture to the chunk's arrival at the executor [ns].
+    """
+
+    def __init__(
+        self,
+        contract: RobotContract,
+        robot: SimRobot,
+        policy: Policy,
+        *,
+        latency_s: float = 0.1,
+        render: Callable[[Snapshot], Mapping[str, NDArray[np.uint8]]] | None = None,
+        executor: ExecutorSettings | None = None,
+        safety: SafetySettings | None = None,
+    ) -> None:
+        """Prepare; nothing moves yet.
+
+        Args:
+            contract: the robot.
+            robot: simulator of the same contract.
+            policy: loaded back end.
+            latency_s: capture to chunk [s].
+            render: makes a picture (h, w, 3) uint8 per camera; by default the simulator's cameras
+                at 64 px. Another size, or something cheaper for a policy that looks at none.
+            executor: settings of the chunk executor.
+            safety: settings of the supervisor.
+        """
+        self._contract = contract
+        self.robot, self.policy = robot, policy
+        self.latency_ns = round(latency_s * NANOSECONDS)
+        self._executor_settings = executor or ExecutorSettings()
+        self._safety_settings = safety or SafetySettings()
+        self._render = render or SimCameras(robot.model, tuple(contract.cameras), 64).render
+        # One solver each, as in separate processes.
+        self._solvers = [MinkKinematics(contract) for _ in range(3)]
+        rate_hz = max(camera.rate for camera in contract.cameras.values())
+        self._picture_ticks = round(1.0 / (rate_hz * robot.dt_s))
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget everything of the last episode: as if all nodes were started anew."""
+        sensing, moving, judging = self._solvers
+        contract = self._contract
+        self._assembler = ObservationAssembler(
+            contract, sensing, lambda picture: picture, AssemblerSettings()
+        )
+        self.session = PolicySession(
+            contract, self.policy, PolicySettings(), first_epoch=0, enabled=True
+        )
+        self.session.load()
+        self.executor = ChunkExecutor(contract, moving, self._executor_settings)
+        rules = rule_set(contract, judging, self._safety_settings)
+        self.supervisor = SafetySupervisor(contract, judging, rules.rules, rules.preconditions)
+        self._on_the_way: list[tuple[int, ActionChunk]] = []
+        self._tick = 0
+
+    def run(
+        self,
+        instruction: str,
+        limit_s: float,
+        watch: Callable[[RobotCommand], None] | None = None,
+    ) -> TaskState:
+        """Drive from the present scene until the task is done or the time is over.
+
+        Args:
+            instruction: what the policy is told.
+            limit_s: simulated time [s].
+            watch: called with every command that reaches the controllers.
+
+        Returns:
+            The last ground truth.
+        """
+        self.restart()
+        self.session.instruct(instruction)
+        end_ns = self.robot.time_ns + round(limit_s * NANOSECONDS)
+        while self.robot.time_ns < end_ns and not self.robot.task_state().success:
+            self.step(watch)
+        return self.robot.task_state()
+
+    def step(self, watch: Callable[[RobotCommand], None] | None = None) -> None:
+        """Advance by one tick of the simulator; enable motion as soon as that is possible."""
+        self.robot.step()
+        self._tick += 1
+        now_ns = self.robot.time_ns
+        sample = self.robot.joint_sample()
+        self._assembler.push_joints(sample, now_ns)
+        if self._tick % _ODOMETRY_TICKS == 0:
+            self._assembler.push_twist(now_ns, now_ns, self.robot.odometry()[1])
+        if self._tick % self._picture_ticks == 0:
+            self._think(self.observe())
+        if self._tick % _CONTROL_TICKS == 0:
+            self.executor.measure(sample)
+            self.supervisor.measure(sample)
+            self._control(now_ns, watch)
+
+    def observe(self) -> Observation | None:
+        """Take pictures now and return the observation they complete."""
+        now_ns = self.robot.time_ns
+        pictures = self._render(self.robot.snapshot())
+        for index, (name, pixels) in enumerate(pictures.items()):
+            self._assembler.push_image(name, now_ns, now_ns, pixels, hash((now_ns, index)))
+        return self._assembler.assemble(now_ns)
+
+    def _think(self, observation: Observation | None) -> None:
+        if observation is None:
+            return
+        if hasattr(self.policy, "observe_task"):
+            self.policy.observe_task(self.robot.task_state())
+        times = iter((observation.stamp_ns, observation.stamp_ns + self.latency_ns))
+        chunk = self.session.infer(observation, lambda: next(times))
+        if chunk is not None:
+            self._on_the_way.append((observation.stamp_ns + self.latency_ns, chunk))
+
+    def _control(self, now_ns: int, watch: Callable[[RobotCommand], None] | None) -> None:
+        dt = _CONTROL_TICKS * self.robot.dt_s
+        while self._on_the_way and self._on_the_way[0][0] <= now_ns:
+            self.executor.offer(self._on_the_way.pop(0)[1], now_ns)
+        for node in self._safety_settings.heartbeat_nodes:
+            self.supervisor.heartbeat(node, now_ns)
+        self.supervisor.propose(self.executor.tick(now_ns, dt))
+        if self.supervisor.latched_causes == ("motion was not enabled yet",):
+            self.supervisor.enable_motion(True, now_ns)
+        command = self.supervisor.step(now_ns, dt)
+        reason = "; ".join(self.supervisor.latched_causes)
+        self.executor.allow_motion(self.supervisor.motion_enabled, reason)
+        if command is not None:
+            self._send(command, dt)
+            if watch is not None:
+                watch(command)
+
+    def _send(self, command: RobotCommand, dt: float) -> None:
+        for part, joints in self._contract.part_joints.items():
+            if part in command.parts:
+                waypoints = braking_waypoints(
+                    [command.positions[joint] for joint in joints],
+                    [command.velocities[joint] for joint in joints],
+                    [self._contract.joint_ranges[joint] for joint in joints],
+                    dt,
+                )
+                self.robot.command_joints(part, joints, [TrajectoryPoint(*w) for w in waypoints])
+        if "base" in command.parts:
+            self.robot.command_base(*np.asarray(command.base_twist).tolist())

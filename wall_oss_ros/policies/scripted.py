@@ -34,8 +34,8 @@ from wall_oss_ros.policies.leader import LeaderArm
 _STATE_MAX_AGE_S = 0.5
 # The reference starts again at the measured pose when it is off by more than this [m], [rad].
 _LOST_M, _LOST_RAD = 0.06, 0.5
-# Integration steps per row: 12.5 ms at 20 rows per second.
-_STEPS_PER_ROW = 4
+# Integration steps per row: 25 ms at 20 rows per second.
+_STEPS_PER_ROW = 2
 
 
 class ScriptedPolicy:

@@ -18,7 +18,7 @@ from sample_robot import FakeKinematics
 from wall_oss_ros.core.contract import RobotContract, load_contract
 
 # The same cases on every machine, and no case fails for being slow: a red ring means a broken law.
-hypothesis.settings.register_profile("core", derandomize=True, deadline=None, max_examples=30)
+hypothesis.settings.register_profile("core", derandomize=True, deadline=None, max_examples=20)
 hypothesis.settings.load_profile("core")
 
 ROBOTS = Path(__file__).parents[2] / "config" / "robots"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import yaml
 
 from wall_oss_ros.core import action_space
 from wall_oss_ros.core.contract import Gripper, RobotContract, find_contract, load_contract
+from wall_oss_ros.core.contract.schema import build
 from wall_oss_ros.core.errors import ContractError
 
 SHIPPED = sorted((Path(__file__).parents[2] / "config" / "robots").glob("*.yaml"))
@@ -26,57 +26,44 @@ CONTENT: dict[str, Any] = yaml.safe_load(TIAGO.read_text(encoding="utf-8"))
 LEFT_1 = "arms.left.joints.arm_left_1_joint"
 
 
-class Refuse:
-    """Loads a changed contract and returns what is said of it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "robot.yaml"
-
-    def text(self, text: str) -> str:
-        self.path.write_text(text, encoding="utf-8")
-        with pytest.raises(ContractError) as caught:
-            load_contract(self.path)
-        message = str(caught.value)
-        assert message.startswith(f"{self.path}: ") and "\n" not in message
-        return message.removeprefix(f"{self.path}: ")
-
-    def value(self, key: str, value: object) -> str:
-        """With another value at a dotted key."""
-        content = copy.deepcopy(CONTENT)
-        parent, name = find(content, key)
-        parent[name] = value
-        return self.text(yaml.safe_dump(content, sort_keys=False))
-
-    def without(self, key: str) -> str:
-        content = copy.deepcopy(CONTENT)
-        parent, name = find(content, key)
-        del parent[name]
-        return self.text(yaml.safe_dump(content, sort_keys=False))
-
-
-def find(content: dict[str, Any], key: str) -> tuple[dict[str, Any], str]:
+def with_value(key: str, value: object) -> dict[str, Any]:
+    """The contract's content with another value at a dotted key."""
+    content = copy.deepcopy(CONTENT)
     *above, name = key.split(".")
+    parent = content
     for step in above:
-        content = content[step]
-    return content, name
+        parent = parent[step]
+    parent[name] = value
+    return content
 
 
-@pytest.fixture
-def refuse(tmp_path: Path) -> Refuse:
-    return Refuse(tmp_path)
+def without(key: str) -> dict[str, Any]:
+    content = copy.deepcopy(CONTENT)
+    *above, name = key.split(".")
+    parent = content
+    for step in above:
+        parent = parent[step]
+    del parent[name]
+    return content
 
 
-@pytest.fixture
-def changed(tmp_path: Path) -> Callable[[str, object], RobotContract]:
-    def load(key: str, value: object) -> RobotContract:
-        content = copy.deepcopy(CONTENT)
-        parent, name = find(content, key)
-        parent[name] = value
-        path = tmp_path / "changed.yaml"
-        path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
-        return load_contract(path)
+def refused(content: object) -> str:
+    """What is said of a contract's content; the file's name is put before it."""
+    with pytest.raises(ContractError) as caught:
+        build(RobotContract, content)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
 
-    return load
+
+def refused_file(path: Path, text: str) -> str:
+    """What is said of a contract's text, without the file's name, which must be there."""
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ContractError) as caught:
+        load_contract(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ") and "\n" not in message
+    return message.removeprefix(f"{path}: ")
 
 
 # --- what is shipped -------------------------------------------------------------------------
@@ -159,22 +146,22 @@ def test_a_gripper_converts_between_joint_opening_and_the_models_number(
         ("arms.left.tool.yaw", "'rpy'"),
     ],
 )
-def test_an_unknown_key_is_named_with_the_valid_ones(refuse: Refuse, key: str, valid: str) -> None:
-    message = refuse.value(key, 1)
+def test_an_unknown_key_is_named_with_the_valid_ones(key: str, valid: str) -> None:
+    message = refused(with_value(key, 1))
     assert message.startswith(f"{key}: unknown key; valid: ") and valid in message
 
 
 @pytest.mark.parametrize("limit", ["position", "velocity", "acceleration", "jerk", "home"])
-def test_a_missing_limit_is_named_with_its_unit(refuse: Refuse, limit: str) -> None:
-    message = refuse.without(f"{LEFT_1}.{limit}")
+def test_a_missing_limit_is_named_with_its_unit(limit: str) -> None:
+    message = refused(without(f"{LEFT_1}.{limit}"))
     assert message.startswith(f"{LEFT_1}.{limit}: missing; it is ") and "quantity in rad" in message
 
 
 @pytest.mark.parametrize(
     "key", ["arms.left.workspace", "base.linear_velocity", "cameras.head.label", "joint_states"]
 )
-def test_every_other_required_key_is_asked_for_too(refuse: Refuse, key: str) -> None:
-    assert refuse.without(key).startswith(f"{key}: missing; it is ")
+def test_every_other_required_key_is_asked_for_too(key: str) -> None:
+    assert refused(without(key)).startswith(f"{key}: missing; it is ")
 
 
 @pytest.mark.parametrize(
@@ -187,16 +174,14 @@ def test_every_other_required_key_is_asked_for_too(refuse: Refuse, key: str) -> 
         ("action.rate", "20 rpm", "use Hz"),
     ],
 )
-def test_a_wrong_unit_is_named_with_the_valid_ones(
-    refuse: Refuse, key: str, value: str, valid: str
-) -> None:
-    message = refuse.value(key, value)
+def test_a_wrong_unit_is_named_with_the_valid_ones(key: str, value: str, valid: str) -> None:
+    message = refused(with_value(key, value))
     assert message.startswith(f"{key}: got '{value}'") and message.endswith(valid)
 
 
 @pytest.mark.parametrize("value", [2.5, 2, "2.5", True, None, [2.5]])
-def test_a_number_without_a_unit_is_refused(refuse: Refuse, value: object) -> None:
-    message = refuse.value(f"{LEFT_1}.velocity", value)
+def test_a_number_without_a_unit_is_refused(value: object) -> None:
+    message = refused(with_value(f"{LEFT_1}.velocity", value))
     assert message.startswith(f"{LEFT_1}.velocity: got ") and "'0.5 rad/s'" in message
 
 
@@ -219,10 +204,8 @@ def test_a_number_without_a_unit_is_refused(refuse: Refuse, value: object) -> No
         (f"{LEFT_1}.type", ["revolute"], "valid: 'prismatic', 'revolute'"),
     ],
 )
-def test_a_value_of_another_type_is_refused(
-    refuse: Refuse, key: str, value: object, expected: str
-) -> None:
-    message = refuse.value(key, value)
+def test_a_value_of_another_type_is_refused(key: str, value: object, expected: str) -> None:
+    message = refused(with_value(key, value))
     assert message.startswith(f"{key}: got ") and expected in message
 
 
@@ -242,10 +225,8 @@ def test_a_value_of_another_type_is_refused(
         ("base.angular_acceleration", "-1 rad/s^2", "above 0"),
     ],
 )
-def test_an_impossible_number_is_refused(
-    refuse: Refuse, key: str, value: object, expected: str
-) -> None:
-    message = refuse.value(key, value)
+def test_an_impossible_number_is_refused(key: str, value: object, expected: str) -> None:
+    message = refused(with_value(key, value))
     assert message.startswith(f"{key}: got ") and expected in message
 
 
@@ -261,17 +242,17 @@ def test_an_impossible_number_is_refused(
     ],
 )
 def test_parts_that_contradict_each_other_are_refused(
-    refuse: Refuse, key: str, value: object, expected: str
+    key: str, value: object, expected: str
 ) -> None:
-    message = refuse.value(key, value)
+    message = refused(with_value(key, value))
     assert message.startswith(("joints: ", "cameras: ", "odometry: ", "arms: ", "head.joints: "))
     assert expected in message
 
 
-def test_a_head_has_two_joints_and_a_lift_one(refuse: Refuse) -> None:
+def test_a_head_has_two_joints_and_a_lift_one() -> None:
     joint = CONTENT["head"]["joints"]["head_1_joint"]
-    assert "pan joint and tilt joint" in refuse.value("head.joints", {"head_1_joint": joint})
-    assert "exactly one joint" in refuse.value("lift.joints", {"a": joint, "b": joint})
+    assert "pan joint and tilt joint" in refused(with_value("head.joints", {"head_1_joint": joint}))
+    assert "exactly one joint" in refused(with_value("lift.joints", {"a": joint, "b": joint}))
 
 
 @pytest.mark.parametrize(
@@ -284,16 +265,16 @@ def test_a_head_has_two_joints_and_a_lift_one(refuse: Refuse) -> None:
         "base.controller.topic",
     ],
 )
-def test_an_absolute_topic_is_refused_because_a_namespace_cannot_move_it(
-    refuse: Refuse, key: str
-) -> None:
-    message = refuse.value(key, "/somewhere")
+def test_an_absolute_topic_is_refused_because_a_namespace_cannot_move_it(key: str) -> None:
+    message = refused(with_value(key, "/somewhere"))
     assert message.startswith("topic: got ['/somewhere']") and "relative" in message
 
 
-def test_a_key_given_twice_is_refused_with_its_line(refuse: Refuse) -> None:
+def test_a_key_given_twice_is_refused_with_its_line(tmp_path: Path) -> None:
     text = "name: one\nbase_frame: base\nname: two\n"
-    assert refuse.text(text) == "line 3: key 'name' is given twice; keep one"
+    assert (
+        refused_file(tmp_path / "robot.yaml", text) == "line 3: key 'name' is given twice; keep one"
+    )
 
 
 @pytest.mark.parametrize(
@@ -308,8 +289,14 @@ def test_a_key_given_twice_is_refused_with_its_line(refuse: Refuse) -> None:
         ("? [a, b]\n: c\n", "line 1: got ['a', 'b'] as a key"),
     ],
 )
-def test_a_file_that_is_no_contract_is_refused(refuse: Refuse, text: str, words: str) -> None:
-    assert words in refuse.text(text)
+def test_a_file_that_is_no_contract_is_refused(tmp_path: Path, text: str, words: str) -> None:
+    assert words in refused_file(tmp_path / "robot.yaml", text)
+
+
+def test_what_is_wrong_inside_is_said_with_the_files_name(tmp_path: Path) -> None:
+    content = yaml.safe_dump(with_value("base.colour", "red"))
+    message = refused_file(tmp_path / "robot.yaml", content)
+    assert message.startswith("base.colour: unknown key; valid: 'angular_acceleration'")
 
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
@@ -353,11 +340,10 @@ def test_a_robot_may_be_a_path(robots_folder: Path, tmp_path: Path) -> None:
 )
 def test_the_schema_hash_changes_with_what_a_policy_must_know(
     contract: RobotContract,
-    changed: Callable[[str, object], RobotContract],
     key: str,
     value: object,
 ) -> None:
-    assert changed(key, value).schema_hash != contract.schema_hash
+    assert build(RobotContract, with_value(key, value)).schema_hash != contract.schema_hash
 
 
 @pytest.mark.parametrize(
@@ -374,8 +360,7 @@ def test_the_schema_hash_changes_with_what_a_policy_must_know(
 )
 def test_the_schema_hash_stays_with_what_it_need_not_know(
     contract: RobotContract,
-    changed: Callable[[str, object], RobotContract],
     key: str,
     value: object,
 ) -> None:
-    assert changed(key, value).schema_hash == contract.schema_hash
+    assert build(RobotContract, with_value(key, value)).schema_hash == contract.schema_hash

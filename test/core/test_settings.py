@@ -22,6 +22,7 @@ ALL = [AssemblerSettings, TimelineSettings, ExecutorSettings, PolicySettings, Sa
 class Oven(Settings):
     heat: float = setting(180.0, "heat of the air [C]", low=20.0, high=250.0)
     racks: tuple[int, ...] = setting((1, 3), "racks in use", low=1, high=5)
+    minutes: float = setting(30.0, "baking time [min]", high=90.0)
 
 
 @pytest.mark.parametrize("heat", [20.0, 100.0, 250.0])
@@ -33,6 +34,12 @@ def test_the_ends_of_a_range_belong_to_it(heat: float) -> None:
 def test_a_value_outside_is_refused_with_name_range_and_meaning(heat: float) -> None:
     with pytest.raises(SettingError, match=r"heat: got .*; expected 20.0 to 250.0 \(heat of"):
         Oven(heat=heat)
+
+
+def test_a_range_with_one_end_refuses_what_is_no_number() -> None:
+    assert Oven(minutes=-5.0).minutes == -5.0
+    with pytest.raises(SettingError, match="minutes"):
+        Oven(minutes=math.nan)
 
 
 def test_every_element_of_a_tuple_is_checked() -> None:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import sys
 from collections.abc import Iterator
@@ -45,6 +46,11 @@ MOST_LINES_OF_A_NODE = 250
 LONG_NODES = {"nodes/sim_robot.py": 260}
 
 
+@functools.cache
+def parse(source: str) -> ast.Module:
+    return ast.parse(source)
+
+
 def imports(tree: ast.AST) -> Iterator[str]:
     """Every module that is imported anywhere in a file, also inside functions."""
     for node in ast.walk(tree):
@@ -62,7 +68,7 @@ def forbidden_imports(name: str, source: str) -> list[str]:
     folder = name.partition("/")[0]
     ours, packages = MAY_IMPORT.get(folder, (KNOW_ROS.get(folder), None))
     forbidden = []
-    for module in imports(ast.parse(source)):
+    for module in imports(parse(source)):
         top, _, rest = module.partition(".")
         if top == "wall_oss_ros":
             target = rest.partition(".")[0]
@@ -83,7 +89,7 @@ def calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
 
 def clock_reads(source: str) -> list[str]:
     """Clocks and global randomness that a file uses, under whatever name it imports them."""
-    tree = ast.parse(source)
+    tree = parse(source)
     used = [module for module in imports(tree) if module in ("time", "datetime", "random")]
     used += [
         name
@@ -160,7 +166,7 @@ def test_this_test_sees_a_clock(source: str) -> None:
 
 def unsafe(source: str) -> list[str]:
     """Ways to run what a file or a message brings, and threads that nobody asked for."""
-    tree = ast.parse(source)
+    tree = parse(source)
     banned = {"pickle", "dill", "cloudpickle", "shelve", "marshal"}
     found = [module for module in imports(tree) if module.partition(".")[0] in banned]
     for name, call in calls(tree):

@@ -1,8 +1,7 @@
-"""Nodes ring: real rclpy in one process, in a ROS domain of its own."""
+"""Nodes ring: real rclpy in one process."""
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,21 +9,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import rclpy
+from nav_msgs.msg import Odometry
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from sensor_msgs.msg import Image, JointState
 
-# Before rclpy is imported: no test may meet another graph, on this machine or on the network.
-os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
-os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-
-import rclpy  # noqa: E402
-from nav_msgs.msg import Odometry  # noqa: E402
-from rclpy.executors import SingleThreadedExecutor  # noqa: E402
-from rclpy.node import Node  # noqa: E402
-from sensor_msgs.msg import Image, JointState  # noqa: E402
-
-from wall_oss_ros.core.contract import RobotContract, load_contract  # noqa: E402
-from wall_oss_ros.ros import qos  # noqa: E402
-from wall_oss_ros.ros.images import image_message  # noqa: E402
-from wall_oss_ros.ros.stamps import to_stamp  # noqa: E402
+from wall_oss_ros.core.contract import RobotContract, load_contract
+from wall_oss_ros.ros import qos
+from wall_oss_ros.ros.images import image_message
+from wall_oss_ros.ros.stamps import to_stamp
 
 CONTRACT = Path(__file__).parents[2] / "config" / "robots" / "tiago_pro_sim.yaml"
 

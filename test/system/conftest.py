@@ -1,4 +1,4 @@
-"""System ring: the real graph as real processes over real DDS, in a ROS domain of its own."""
+"""System ring: the real graph as real processes over real DDS."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from pathlib import Path
 
 import pytest
 
-os.environ["ROS_DOMAIN_ID"] = str(101 + os.getpid() % 100)
-os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+from wall_oss_ros.bringup.graph import make_graph
+from wall_oss_ros.bringup.runner import Runner
+from wall_oss_ros.ros.conductor import Conductor
+
 # Every process that a test starts inherits this mark, so that none can be left behind unseen.
 MARK = f"WALL_OSS_TEST={uuid.uuid4()}"
 os.environ["WALL_OSS_TEST"] = MARK.partition("=")[2]
-
-from wall_oss_ros.bringup.graph import make_graph  # noqa: E402
-from wall_oss_ros.bringup.runner import Runner  # noqa: E402
 
 
 def marked_processes() -> list[str]:
@@ -49,8 +48,6 @@ class Graph:
     """The running graph and a client of it."""
 
     def __init__(self, runner: Runner, lines: list[str], namespace: str) -> None:
-        from wall_oss_ros.ros.conductor import Conductor
-
         self.runner, self.lines = runner, lines
         self.conductor = Conductor(namespace, giving_up=self._check)
         self.seen = self.conductor.seen
@@ -62,11 +59,7 @@ class Graph:
 
     def move(self) -> None:
         """Instruct, enable motion, and wait until a chunk is followed."""
-        self.conductor.wait_until_active(self.runner.managed, 60.0)
-        self.wait(lambda: self.seen.task is not None, 20.0, "a task state")
-        self.conductor.instruct(self.seen.task.instruction)
-        self.wait(lambda: self.seen.policy and self.seen.policy.chunks > 0, 20.0, "a chunk")
-        self.conductor.enable_motion(15.0)
+        self.conductor.begin(self.runner.managed)
         self.wait(lambda: self.seen.executor.state == self.seen.executor.RUNNING, 15.0, "running")
 
 

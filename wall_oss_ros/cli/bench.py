@@ -1,7 +1,8 @@
 """``wall-oss bench``: figures of this machine, measured, with how they were taken.
 
-`tasks` runs the scripted policy over seeded scenes in the lockstep loop. `frames` runs the demo's graph and counts camera frames from the simulator's publisher to
-camera_sync; `sim` times the simulator alone.
+`frames` runs the demo's graph and counts camera frames from the simulator's publisher to
+camera_sync; `sim` times the simulator alone; `tasks` runs the scripted policy over seeded scenes in
+the lockstep loop.
 """
 
 from __future__ import annotations
@@ -13,7 +14,16 @@ import time
 
 import numpy as np
 
-from wall_oss_ros.core.errors import WallOssError
+from wall_oss_ros.bringup.locations import robots_folder
+from wall_oss_ros.cli.session import session
+from wall_oss_ros.core.contract import load_contract
+from wall_oss_ros.policies.scripted import ScriptedPolicy
+from wall_oss_ros.ros.conductor import Conductor
+from wall_oss_ros.sim.cameras import SimCameras
+from wall_oss_ros.sim.lockstep import Lockstep
+from wall_oss_ros.sim.robot import SimRobot
+from wall_oss_ros.sim.tasks import TASKS
+from wall_oss_ros.srv import InjectFault
 
 _BENCHES = ("frames", "sim", "tasks")
 
@@ -33,101 +43,58 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _frames(options: argparse.Namespace) -> int:
-    """Count frames over the demo, moving robot included."""
-    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    from wall_oss_ros.bringup.graph import make_graph
-    from wall_oss_ros.bringup.runner import Runner
-    from wall_oss_ros.ros.ending import Ending
-
-    graph = make_graph(
-        {"task": "sort_cubes", "image_size": str(options.image_size), "log_level": "warn"}
-    )
-    os.environ.update(graph.environment)
-    ending = Ending()
-    with ending.on_signals():
-        runner = Runner(graph)
-        try:
-            runner.start()
-            return _count_frames(runner, ending, graph.contract, options)
-        finally:
-            runner.stop()
-
-
-def _count_frames(runner, ending, contract, options) -> int:  # type: ignore[no-untyped-def]
-    from wall_oss_ros.ros.conductor import Conductor
-
-    def giving_up() -> None:
-        if ending.requested or runner.poll() is not None:
-            raise WallOssError("interrupted, or the graph ended")
-
-    conductor = Conductor(giving_up=giving_up)
-    try:
-        conductor.wait_until_active(runner.managed, 90.0)
-        conductor.wait_for(lambda: conductor.seen.task is not None, 20.0, "a task state")
-        conductor.instruct(conductor.seen.task.instruction)
-        conductor.wait_for(
-            lambda: conductor.seen.policy and conductor.seen.policy.chunks > 0, 20.0, "a chunk"
-        )
-        conductor.enable_motion(10.0)
-        published, received = _settled_counts(conductor, contract)
+    """Count frames over the demo's graph, moving robot included."""
+    arguments = {
+        "task": "sort_cubes",
+        "image_size": str(options.image_size),
+        "log_level": "warn",
+    }
+    with session(arguments) as running:
+        conductor, cameras = running.conductor, tuple(running.contract.cameras)
+        conductor.begin(running.runner.managed)
+        first = _settled_counts(conductor, cameras)
         start = time.monotonic()
         conductor.spin(options.seconds)
-        # Both nodes report once a second at moments of their own; equal counts of seconds differ by
-        # less than one report of frames, which is taken off below by waiting for a quiet moment.
-        published_end, received_end = _settled_counts(conductor, contract)
+        last = _settled_counts(conductor, cameras)
         elapsed_s = time.monotonic() - start
-    finally:
-        conductor.close()
-    print(
-        f"{'camera':14} {'px':>5} {'published':>10} {'arrived':>8} {'share':>8}   over {elapsed_s:.0f} s"
-    )
+    print(f"{'camera':14} {'px':>5} {'published':>10} {'arrived':>8} {'share':>8}")
     worst = 1.0
-    for name in contract.cameras:
-        sent = published_end[name] - published[name]
-        came = received_end[name] - received[name]
+    for name in cameras:
+        sent, came = last[name][0] - first[name][0], last[name][1] - first[name][1]
         share = came / sent if sent else 0.0
         worst = min(worst, share)
         print(f"{name:14} {options.image_size:5} {sent:10.0f} {came:8.0f} {share:8.2%}")
+    print(f"over {elapsed_s:.0f} s")
     return 0 if worst >= 0.99 else 1
 
 
-def _settled_counts(conductor, contract):  # type: ignore[no-untyped-def]
-    """Silence the cameras for a moment, so that both ends report the same instant."""
-    from wall_oss_ros.srv import InjectFault
+def _settled_counts(
+    conductor: Conductor, cameras: tuple[str, ...]
+) -> dict[str, tuple[float, float]]:
+    """Return published and arrived frames by camera.
 
-    def faults(kind: str) -> None:
-        for name in contract.cameras:
-            request = InjectFault.Request(stream=name, fault=kind)
+    The cameras are silenced for a moment, so that both ends count the same frames.
+    """
+    for fault in ("silence", "none"):
+        for name in cameras:
+            request = InjectFault.Request(stream=name, fault=fault)
             conductor.call("sim_robot/inject_fault", (InjectFault, request))
-
-    faults("silence")
-    conductor.spin(0.3)
-    for node in ("sim_robot", "camera_sync"):
-        before = conductor.seen.diagnosed_s.get(node)
-        conductor.wait_for(
-            lambda node=node, before=before: conductor.seen.diagnosed_s.get(node) != before,
-            5.0,
-            f"a diagnostic message of {node}",
-        )
-    published = {
-        name: conductor.diagnostic("sim_robot", f"camera {name} published")
-        for name in contract.cameras
-    }
-    received = {
-        name: conductor.diagnostic("camera_sync", f"camera {name} received")
-        for name in contract.cameras
-    }
-    faults("none")
-    return published, received
+        if fault == "silence":
+            conductor.spin(0.3)
+            conductor.next_diagnostic("sim_robot")
+            conductor.next_diagnostic("camera_sync")
+            counts = {
+                name: (
+                    conductor.diagnostic("sim_robot", f"camera {name} published"),
+                    conductor.diagnostic("camera_sync", f"camera {name} received"),
+                )
+                for name in cameras
+            }
+    return counts
 
 
 def _sim(options: argparse.Namespace) -> int:
     """Time physics and drawing alone, one after the other, without ROS."""
-    from wall_oss_ros.bringup.locations import robots_folder
-    from wall_oss_ros.core.contract import load_contract
-    from wall_oss_ros.sim.cameras import SimCameras
-    from wall_oss_ros.sim.robot import SimRobot
-
     contract = load_contract(robots_folder() / "tiago_pro_sim.yaml")
     robot = SimRobot(contract, task="pick_cube", seed=0)
     begin = time.perf_counter()
@@ -159,14 +126,7 @@ def _sim(options: argparse.Namespace) -> int:
 
 
 def _tasks(options: argparse.Namespace) -> int:
-    """Count successes of the scripted policy, through executor and supervisor, on simulated time."""
-    from wall_oss_ros.bringup.locations import robots_folder
-    from wall_oss_ros.core.contract import load_contract
-    from wall_oss_ros.policies.scripted import ScriptedPolicy
-    from wall_oss_ros.sim.lockstep import Lockstep
-    from wall_oss_ros.sim.robot import SimRobot
-    from wall_oss_ros.sim.tasks import TASKS
-
+    """Count successes of the scripted policy through executor and supervisor."""
     contract = load_contract(robots_folder() / "tiago_pro_sim.yaml")
     robot = SimRobot(contract)
     blank = dict.fromkeys(contract.cameras, np.zeros((4, 4, 3), np.uint8))

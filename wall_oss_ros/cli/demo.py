@@ -12,19 +12,19 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from wall_oss_ros.bringup.graph import make_graph
-from wall_oss_ros.bringup.runner import Runner
+from wall_oss_ros.cli.session import InterruptedSessionError, session
 from wall_oss_ros.core.errors import BringUpError
-from wall_oss_ros.ros.ending import Ending
+from wall_oss_ros.core.executor import ExecutorStatus
+from wall_oss_ros.core.safety import Mode
+from wall_oss_ros.ros.conductor import Conductor
 
-_START_TIMEOUT_S = 90.0
 _MOST_STOPS = 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument("--task", default="pick_cube", help="task of the scene")
-    parser.add_argument("--colour", default="red", help="colour the task names; 'any': by seed")
+    parser.add_argument("--colour", default="", help="colour the task names; 'any': by seed")
     parser.add_argument("--seed", type=int, default=0, help="seed of the scene")
     parser.add_argument("--seconds", type=float, default=90.0, help="give up after this long")
     parser.add_argument("--policy", default="scripted", help="policy back end")
@@ -38,97 +38,64 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Count:
-    """Observations and chunks at one time."""
+    """Observations and chunks at one time [s, monotonic]."""
 
     time_s: float
     observations: float
     chunks: int
 
 
-class _InterruptedError(Exception):
-    """Ctrl-C while the demo runs."""
-
-
 def run(options: argparse.Namespace) -> int:
     """Run the demo; return 0 if the task was completed."""
     if options.seconds <= 0:
         raise BringUpError(f"--seconds: got {options.seconds:g}; expected above 0")
-    # The demo publishes controller topics: they must never reach a real robot on the network.
-    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     display = not options.headless and bool(
         os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     )
     film = "" if display else str(Path(options.film).resolve())
-    graph = make_graph(
-        {
-            "task": options.task,
-            "colour": "" if options.colour == "any" else options.colour,
-            "seed": str(options.seed),
-            "policy": options.policy,
-            "checkpoint": options.checkpoint,
-            "image_size": str(options.image_size),
-            "window": str(display).lower(),
-            "film": film,
-        }
-    )
-    os.environ.update(graph.environment)
-    ending = Ending()
-    with ending.on_signals():
-        runner = Runner(graph)
-        try:
-            runner.start()
-            return _conduct(runner, ending, options.seconds)
-        except _InterruptedError:
-            print("interrupted", flush=True)
-            return 130
-        finally:
-            runner.stop()
-            if film and Path(film).is_file():
-                print(f"film of this run: {film}", flush=True)
-
-
-def _conduct(runner: Runner, ending: Ending, limit_s: float) -> int:
-    from wall_oss_ros.ros.conductor import Conductor
-
-    def giving_up() -> None:
-        if ending.requested:
-            raise _InterruptedError
-        if runner.poll() is not None:
-            raise BringUpError("the graph ended; its last lines above say why")
-
-    conductor = Conductor(giving_up=giving_up)
-    seen = conductor.seen
+    arguments = {
+        "task": options.task,
+        "colour": _colour(options),
+        "seed": str(options.seed),
+        "policy": options.policy,
+        "checkpoint": options.checkpoint,
+        "image_size": str(options.image_size),
+        "window": str(display).lower(),
+        "film": film,
+    }
     try:
-        conductor.wait_until_active(runner.managed, _START_TIMEOUT_S)
-        conductor.wait_for(lambda: seen.task is not None, 10.0, "a task state of the simulator")
-        assert seen.task is not None
-        print(f"task '{seen.task.task}': \"{seen.task.instruction}\"", flush=True)
-        conductor.instruct(seen.task.instruction)
-        conductor.wait_for(
-            lambda: _observing(conductor), 15.0, "an observation (see the lines of camera_sync)"
-        )
-        conductor.enable_motion(10.0)
-        return _watch(conductor, limit_s)
-    finally:
-        conductor.close()
+        with session(arguments) as running:
+            conductor = running.conductor
+            text = conductor.begin(running.runner.managed)
+            print(f"task '{conductor.task.task}': \"{text}\"", flush=True)
+            status = _watch(conductor, options.seconds)
+    except InterruptedSessionError:
+        print("interrupted", flush=True)
+        return 130
+    if film and Path(film).is_file():
+        print(f"film of this run: {film}", flush=True)
+    return status
 
 
-def _observing(conductor) -> bool:  # type: ignore[no-untyped-def]
-    return conductor.seen.policy is not None and conductor.seen.policy.chunks > 0
+def _colour(options: argparse.Namespace) -> str:
+    """Red is the picture in the README; other tasks may leave the colour to the seed."""
+    if options.colour == "any":
+        return ""
+    return options.colour or ("red" if options.task == "pick_cube" else "")
 
 
-def _watch(conductor, limit_s: float) -> int:  # type: ignore[no-untyped-def]
-    seen = conductor.seen
+def _watch(conductor: Conductor, limit_s: float) -> int:
     first = _count(conductor)
     start = time.monotonic()
     success = False
     stops = 0
     while not success and time.monotonic() - start < limit_s:
         conductor.spin(1.0)
-        success = seen.task.success
+        success = bool(conductor.task.success)
         print(_line(conductor, time.monotonic() - start), flush=True)
-        if not seen.safety.motion_enabled and not success:
-            print(f"motion was revoked: {'; '.join(seen.safety.latched_causes)}", flush=True)
+        safety = conductor.seen.safety
+        if safety is not None and not safety.motion_enabled and not success:
+            print(f"motion was revoked: {'; '.join(safety.latched_causes)}", flush=True)
             if stops == _MOST_STOPS:
                 break
             # A busy machine delays messages, and late messages stop the robot, as they should. Here
@@ -144,40 +111,37 @@ def _watch(conductor, limit_s: float) -> int:  # type: ignore[no-untyped-def]
     last = _count(conductor)
     span_s = max(last.time_s - first.time_s, 1e-9)
     conductor.call("safety_supervisor/enable_motion", False)
+    task, executor = conductor.task, conductor.seen.executor
     print(
-        f"task progress {seen.task.progress:.0f}/100 ({', '.join(seen.task.milestones) or 'none'}) "
+        f"task progress {task.progress:.0f}/100 ({', '.join(task.milestones) or 'none'}) "
         f"in {elapsed_s:.1f} s; observations "
         f"{(last.observations - first.observations) / span_s:.1f} Hz, chunks "
-        f"{(last.chunks - first.chunks) / span_s:.1f} Hz, commands {seen.executor.rate:.1f} Hz, "
-        f"real-time factor {seen.task.real_time_factor:.2f}",
+        f"{(last.chunks - first.chunks) / span_s:.1f} Hz, commands "
+        f"{executor.rate if executor else 0.0:.1f} Hz, real-time factor "
+        f"{task.real_time_factor:.2f}",
         flush=True,
     )
     return 0 if success else 1
 
 
-def _count(conductor) -> _Count:  # type: ignore[no-untyped-def]
-    """Take both counters at the moment of a new diagnostic message."""
-    before = conductor.seen.diagnosed_s.get("camera_sync")
-    conductor.wait_for(
-        lambda: conductor.seen.diagnosed_s.get("camera_sync") != before,
-        5.0,
-        "a diagnostic message of camera_sync",
-    )
+def _count(conductor: Conductor) -> _Count:
+    """Take both counters at the moment of a new diagnostic message of camera_sync."""
+    conductor.next_diagnostic("camera_sync")
+    policy = conductor.seen.policy
     return _Count(
         conductor.seen.diagnosed_s["camera_sync"],
         conductor.diagnostic("camera_sync", "observations"),
-        conductor.seen.policy.chunks,
+        policy.chunks if policy else 0,
     )
 
 
-def _line(conductor, elapsed_s: float) -> str:  # type: ignore[no-untyped-def]
-    from wall_oss_ros.core.executor import ExecutorStatus
-    from wall_oss_ros.core.safety import Mode
-
-    seen = conductor.seen
-    last = seen.task.milestones[-1] if seen.task.milestones else "under way"
+def _line(conductor: Conductor, elapsed_s: float) -> str:
+    task, seen = conductor.task, conductor.seen
+    last = task.milestones[-1] if task.milestones else "under way"
+    safety = Mode(seen.safety.mode).name if seen.safety else "?"
+    executor = ExecutorStatus(seen.executor.state).name if seen.executor else "?"
     return (
-        f"  {elapsed_s:5.1f} s  progress {seen.task.progress:3.0f}  {last:28.28}  "
-        f"safety {Mode(seen.safety.mode).name:8}  executor "
-        f"{ExecutorStatus(seen.executor.state).name:8}  chunk {seen.executor.chunk_seq}"
+        f"  {elapsed_s:5.1f} s  progress {task.progress:3.0f}  {last:28.28}  "
+        f"safety {safety:8}  executor {executor:8}  chunk "
+        f"{seen.executor.chunk_seq if seen.executor else 0}"
     )

@@ -1,4 +1,4 @@
-"""What a joint trajectory controller is sent for one setpoint: the point, and how to brake after it.
+"""What a joint trajectory controller is sent for a setpoint: the point, and how to brake after.
 
 A trajectory that ends at rest makes the controller brake by itself when commands cease, and is
 accepted by controllers that refuse a moving end.

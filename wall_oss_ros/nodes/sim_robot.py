@@ -203,7 +203,7 @@ class SimRobotNode(SuiteNode):
         names = self._contract.part_joints[part]
         self._command(part, names, [TrajectoryPoint(message.data, None, 0.0)])
 
-    def _command(self, part: str, names, points) -> None:  # type: ignore[no-untyped-def]
+    def _command(self, part: str, names, points) -> None:
         with self._lock:
             reason = self._sim.command_joints(part, names, points)
         if reason is not None:

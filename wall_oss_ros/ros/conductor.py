@@ -105,6 +105,37 @@ class Conductor:
                 raise BringUpError(f"not active within {timeout_s:.0f} s: {', '.join(missing)}")
             self.spin(0.05)
 
+    def begin(self, names: tuple[str, ...]) -> str:
+        """Wait until the graph is up, give the scene's instruction, enable motion.
+
+        Args:
+            names: nodes that must be active.
+
+        Returns:
+            The instruction.
+
+        Raises:
+            BringUpError: naming what did not happen.
+        """
+        self.wait_until_active(names, 90.0)
+        self.wait_for(lambda: self.seen.task is not None, 20.0, "a task state of the simulator")
+        text = str(self.task.instruction)
+        self.instruct(text)
+        self.wait_for(
+            lambda: self.seen.policy is not None and self.seen.policy.chunks > 0,
+            20.0,
+            "a first chunk (see the lines of camera_sync and policy)",
+        )
+        self.enable_motion(15.0)
+        return text
+
+    @property
+    def task(self) -> SimTaskState:
+        """The newest task state; `begin` waits for the first."""
+        if self.seen.task is None:
+            raise BringUpError("no task state of the simulator yet")
+        return self.seen.task
+
     def instruct(self, text: str) -> None:
         """Publish the instruction (transient local: late joiners get it too)."""
         self._instruction.publish(String(data=text))
@@ -150,6 +181,15 @@ class Conductor:
             if time.monotonic() > end:
                 raise BringUpError(f"motion cannot be enabled: {response.message}")
             self.spin(0.2)
+
+    def next_diagnostic(self, node: str) -> None:
+        """Wait for another diagnostic message of a node; each sends one a second."""
+        before = self.seen.diagnosed_s.get(node)
+        self.wait_for(
+            lambda: self.seen.diagnosed_s.get(node) != before,
+            10.0,
+            f"a diagnostic message of {node}",
+        )
 
     def diagnostic(self, node: str, key: str) -> float:
         """Return a number of a node's diagnostics; NaN before it is known."""

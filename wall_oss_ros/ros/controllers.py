@@ -45,7 +45,8 @@ class ControllerOutput:
         self._base_publisher = None
         if contract.base is not None:
             controller = contract.base.controller
-            kind = TwistStamped if controller.interface == "twist_stamped" else Twist
+            self._base_stamped = controller.interface == "twist_stamped"
+            kind = TwistStamped if self._base_stamped else Twist
             self._base_publisher = node.create_lifecycle_publisher(
                 kind, controller.topic, qos.command()
             )
@@ -58,8 +59,13 @@ class ControllerOutput:
                 velocities = tuple(command.velocities[joint] for joint in joints)
                 if self._due(part, positions, velocities, command.stamp_ns):
                     self._send_joints(part, joints, positions, velocities)
-        if "base" in command.parts:
-            self._send_base(command)
+        if "base" in command.parts and self._base_publisher is not None:
+            twist: Twist | TwistStamped = twist_message(command.base_twist)
+            if self._base_stamped:
+                twist = TwistStamped(twist=twist)
+                twist.header.stamp = to_stamp(command.stamp_ns)
+                twist.header.frame_id = self._contract.base_frame
+            self._base_publisher.publish(twist)
 
     def _due(
         self,
@@ -93,16 +99,6 @@ class ControllerOutput:
         message = JointTrajectory(joint_names=list(joints))
         message.points = [_point(waypoint) for waypoint in waypoints]
         publisher.publish(message)
-
-    def _send_base(self, command: RobotCommand) -> None:
-        twist = twist_message(command.base_twist)
-        if self._contract.base.controller.interface == "twist_stamped":  # type: ignore[union-attr]
-            message = TwistStamped(twist=twist)
-            message.header.stamp = to_stamp(command.stamp_ns)
-            message.header.frame_id = self._contract.base_frame
-            self._base_publisher.publish(message)
-        else:
-            self._base_publisher.publish(twist)
 
 
 def _point(waypoint: Waypoint) -> JointTrajectoryPoint:

@@ -111,7 +111,7 @@ def image_message(pixels: Pixels, stamp_ns: int, frame_id: str) -> Image:
     message.header.stamp = to_stamp(stamp_ns)
     message.header.frame_id = frame_id
     data = array.array("B")
-    data.frombytes(memoryview(np.ascontiguousarray(pixels)).cast("B"))
+    data.frombytes(np.ascontiguousarray(pixels).data.cast("B"))
     message.data = data
     return message
 
@@ -161,11 +161,11 @@ class _RosbagsImage:
         self._image = image
 
     def raw(self, message: Image) -> Pixels:
-        view = _Bytes(message, np.frombuffer(message.data, np.uint8))
+        view: Any = _Bytes(message, np.frombuffer(message.data, np.uint8))
         return self._image.image_to_cvimage(view, "rgb8")
 
     def compressed(self, message: CompressedImage) -> Pixels:
-        view = _Bytes(message, np.frombuffer(message.data, np.uint8))
+        view: Any = _Bytes(message, np.frombuffer(message.data, np.uint8))
         return self._image.compressed_image_to_cvimage(view, "rgb8")
 
 

@@ -57,7 +57,7 @@ class LifecycleClient:
         """Return whether the node is there."""
         return bool(self._change.service_is_ready())
 
-    def _call(self, client, request, timeout_s: float):  # type: ignore[no-untyped-def]
+    def _call(self, client, request, timeout_s: float):
         future = client.call_async(request)
         deadline = time.monotonic() + timeout_s
         while not future.done() and time.monotonic() < deadline and not self._giving_up():

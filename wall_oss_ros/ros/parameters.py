@@ -55,8 +55,9 @@ def declare_settings(node: Node, cls: type[Loaded]) -> Loaded:
     """
     values: dict[str, Any] = {}
     for item in settings_of(cls):
-        listed = isinstance(item.default, tuple)
-        default = list(item.default) if listed else item.default
+        default: Any = item.default
+        listed = isinstance(default, tuple)
+        default = list(default) if listed else default
         help, low, high = (item.metadata[key] for key in ("help", "low", "high"))
         value = _declare(node, item.name, default, help, low, high)
         values[item.name] = tuple(value) if listed else value

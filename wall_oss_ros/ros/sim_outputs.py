@@ -57,7 +57,7 @@ class SimOutputs:
 
     def inject(self, stream: str, fault: str) -> str | None:
         """Give a stream a fault, or heal it with "none"; return None, or why not."""
-        streams = {name: _CAMERA_FAULTS for name in self._images}
+        streams: dict[str, tuple[str, ...]] = {name: _CAMERA_FAULTS for name in self._images}
         streams["joint_states"] = _STATE_FAULTS
         if self._odometry is not None:
             streams["odometry"] = _STATE_FAULTS

@@ -83,9 +83,7 @@ class Lockstep:
         """Forget everything of the last episode: as if all nodes were started anew."""
         sensing, moving, judging = self._solvers
         contract = self._contract
-        self._assembler = ObservationAssembler(
-            contract, sensing, lambda picture: picture, AssemblerSettings()
-        )
+        self._assembler = ObservationAssembler(contract, sensing, np.asarray, AssemblerSettings())
         self.session = PolicySession(
             contract, self.policy, PolicySettings(), first_epoch=0, enabled=True
         )

@@ -1,0 +1,34 @@
+"""For all rings: a ROS domain that no other test run on this machine uses."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tempfile
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+# Domains above 101 use ports that Linux hands out to programs at random.
+_DOMAINS = range(1, 101)
+
+
+def _claim_domain() -> tuple[int, IO[str]]:
+    """Return a free domain and its lock, which is held as long as the file is open."""
+    start = os.getpid() % len(_DOMAINS)
+    for domain in [*_DOMAINS[start:], *_DOMAINS[:start]]:
+        lock = (Path(tempfile.gettempdir()) / f"wall_oss_ros.domain.{domain}").open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.close()
+            continue
+        return domain, lock
+    raise pytest.UsageError("every ROS domain from 1 to 100 is in use by a test run")
+
+
+# Before anything imports rclpy: no test may meet another graph, here or on the network.
+_domain, _lock = _claim_domain()
+os.environ["ROS_DOMAIN_ID"] = str(_domain)
+os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"

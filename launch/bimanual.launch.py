@@ -1,35 +1,34 @@
-"""Start the suite: ``ros2 launch wall_oss_ros bimanual.launch.py``; ``--show-args`` lists arguments.
+"""Start the suite: ``ros2 launch wall_oss_ros bimanual.launch.py``; see also ``--show-args``.
 
 A translation of `wall_oss_ros.bringup.graph` into launch actions; no name or parameter is declared
 here.
 """
 
-from launch import LaunchContext, LaunchDescription
+from functools import partial
+
 from launch.actions import (
     DeclareLaunchArgument,
-    EmitEvent,
     ExecuteProcess,
     OpaqueFunction,
     RegisterEventHandler,
     SetEnvironmentVariable,
 )
 from launch.event_handlers import OnProcessExit
-from launch.events import Shutdown
+from launch.events.process import ProcessExited
 from launch_ros.actions import Node
 
+from launch import LaunchContext, LaunchDescription
 from wall_oss_ros.bringup.arguments import ARGUMENTS
-from wall_oss_ros.bringup.graph import make_graph
+from wall_oss_ros.bringup.graph import NodeSpec, make_graph
 from wall_oss_ros.bringup.locations import PACKAGE
-from wall_oss_ros.core.errors import WallOssError
+from wall_oss_ros.core.errors import BringUpError
 
 
 def _start(context: LaunchContext):
     given = {item.name: context.launch_configurations[item.name] for item in ARGUMENTS}
-    try:
-        graph = make_graph(given)
-    except WallOssError as error:
-        # One sentence instead of launch's traceback.
-        raise SystemExit(f"wall_oss_ros: {error}") from None
+    # A WallOssError passes: launch prints its sentence, ends what else may run (this file can be
+    # included by another), and `ros2 launch` returns 1. SystemExit would leave the others running.
+    graph = make_graph(given)
     actions = [SetEnvironmentVariable(name, value) for name, value in graph.environment.items()]
     for spec in graph.nodes:
         files = [str(spec.parameter_file)] if spec.parameter_file else []
@@ -42,7 +41,8 @@ def _start(context: LaunchContext):
             arguments=["--ros-args", "--log-level", graph.log_level],
             output="screen",
         )
-        actions += [node, RegisterEventHandler(OnProcessExit(target_action=node, on_exit=_ended))]
+        on_exit = OnProcessExit(target_action=node, on_exit=partial(_ended, spec))
+        actions += [node, RegisterEventHandler(on_exit)]
     actions += [
         ExecuteProcess(cmd=list(tool.command), name=tool.name, output="screen")
         for tool in graph.tools
@@ -50,14 +50,18 @@ def _start(context: LaunchContext):
     return actions
 
 
-def _ended(event, context: LaunchContext):
-    """Status 1 is a configuration error that its sentence explains: end everything.
+def _ended(spec: NodeSpec, event: ProcessExited, context: LaunchContext) -> None:
+    """End everything on status 1, which a sentence of the node explains, and with the manager.
 
-    A node that is killed is not: the supervisor stops the robot and must stay.
+    A node that is killed ends nothing: the supervisor stops the robot and must stay.
     """
-    if event.returncode == 1:
-        return [EmitEvent(event=Shutdown(reason=f"{event.process_name} ended with status 1"))]
-    return []
+    if context.is_shutdown:
+        return
+    if event.returncode == 1 or not spec.managed:
+        # An error and not a Shutdown event, with which `ros2 launch` would return 0.
+        raise BringUpError(
+            f"{spec.executable} ended with status {event.returncode}; its own output says why"
+        )
 
 
 def generate_launch_description() -> LaunchDescription:

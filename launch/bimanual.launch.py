@@ -38,7 +38,7 @@ def _start(context: LaunchContext):
             name=spec.executable,
             namespace=graph.namespace,
             parameters=[*files, dict(spec.parameters)],
-            arguments=["--ros-args", "--log-level", graph.log_level],
+            arguments=["--ros-args", *graph.log_arguments(spec)],
             output="screen",
         )
         on_exit = OnProcessExit(target_action=node, on_exit=partial(_ended, spec))

@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 
 from wall_oss_ros.bringup.arguments import parse_arguments
 from wall_oss_ros.bringup.locations import robots_folder, share_folder
@@ -71,6 +71,15 @@ class Graph:
     namespace: str
     log_level: str
     contract: RobotContract = field(repr=False)
+
+    def log_arguments(self, spec: NodeSpec) -> tuple[str, str]:
+        """Return the ROS arguments that set a node's log level.
+
+        That of its own logger only: at "debug", rcl writes a line for every message and every poll,
+        thousands in a second.
+        """
+        logger = f"{self.namespace}/{spec.executable}".strip("/").replace("/", ".")
+        return "--log-level", f"{logger}:={self.log_level}"
 
 
 def make_graph(given: Mapping[str, str]) -> Graph:
@@ -170,17 +179,20 @@ def _tools(values: Mapping[str, str], contract: RobotContract) -> tuple[ToolSpec
         namespace = values["namespace"].strip("/")
         prefix = f"/{namespace}/" if namespace else "/"
         command = ("ros2", "bag", "record", "--storage", "mcap", "--topics")
-        tools.append(_tool("record", (*command, *(prefix + topic for topic in topics))))
+        tools.append(_tool("record", "ros2bag", (*command, *(prefix + topic for topic in topics))))
     if values["rviz"] == "true":
         config = share_folder() / "config" / "rviz" / "bimanual.rviz"
-        tools.append(_tool("rviz", ("rviz2", "-d", str(config))))
+        tools.append(_tool("rviz", "rviz2", ("rviz2", "-d", str(config))))
     return tuple(tools)
 
 
-def _tool(argument: str, command: tuple[str, ...]) -> ToolSpec:
-    if shutil.which(command[0]) is None:
+def _tool(argument: str, package: str, command: tuple[str, ...]) -> ToolSpec:
+    # Its package and not its program: 'ros2' may be there without 'ros2 bag'.
+    try:
+        get_package_prefix(package)
+    except (PackageNotFoundError, LookupError):
         raise BringUpError(
-            f"{argument}:=true needs the program '{command[0]}', which is not on this machine; "
-            "it comes with a ROS 2 desktop installation"
-        )
+            f"{argument}:=true needs the ROS package '{package}', which is not on this machine; on "
+            f"one with a ROS of apt: apt install ros-$ROS_DISTRO-{package}"
+        ) from None
     return ToolSpec(argument, command)

@@ -92,7 +92,7 @@ class Runner:
 
     def _command(self, spec: NodeSpec) -> list[str]:
         command = [str(executable(spec.executable)), "--ros-args"]
-        command += ["--log-level", self._graph.log_level]
+        command += self._graph.log_arguments(spec)
         command += ["-r", f"__node:={spec.executable}"]
         if self._graph.namespace:
             command += ["-r", f"__ns:=/{self._graph.namespace}"]

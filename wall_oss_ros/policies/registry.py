@@ -12,6 +12,7 @@ from wall_oss_ros.core.policy import Policy
 # Name: module and class. The class takes the robot contract and the checkpoint.
 BACK_ENDS: Mapping[str, tuple[str, str]] = {
     "scripted": ("wall_oss_ros.policies.scripted", "ScriptedPolicy"),
+    "replay": ("wall_oss_ros.policies.replay", "ReplayPolicy"),
 }
 
 

@@ -287,6 +287,9 @@ class RobotContract:
             "one of base and odometry",
             "both or neither: the base velocity is part of the state",
         )
+        commanded = self.controller_topics
+        shared = sorted({topic for topic in commanded if commanded.count(topic) > 1})
+        _check(not shared, "controller", shared, "a topic of its own for each part")
         inputs = (*self.cameras.values(), self.joint_states, self.odometry)
         topics = [stream.topic for stream in inputs if stream is not None]
         wrong = [topic for topic in (*topics, *self.controller_topics) if topic.startswith("/")]

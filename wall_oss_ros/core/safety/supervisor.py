@@ -22,6 +22,8 @@ _STAND_NS = 1_000_000_000
 
 # A reset or an enable is only accepted from a robot that stands: largest joint speed.
 _STANDING_SPEED = 0.05
+# ... and judged on joint states no older than this.
+_STANDING_AGE_S = 0.5
 
 
 class Mode(IntEnum):
@@ -235,6 +237,9 @@ class SafetySupervisor:
     def _standing_blocker(self, now_ns: int) -> str | None:
         if self._measured is None:
             return "no joint states received"
+        age_s = (now_ns - self._measured.stamp_ns) * 1e-9
+        if age_s > _STANDING_AGE_S:
+            return f"joint states are {age_s:.2f} s old; is the robot's driver running?"
         fastest = int(np.argmax(np.abs(self._measured.velocities)))
         speed = abs(float(self._measured.velocities[fastest]))
         if speed > _STANDING_SPEED:

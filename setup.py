@@ -29,8 +29,7 @@ ENTRY_POINTS = {
     "wall_oss_ros.nodes": [f"{name} = wall_oss_ros.nodes.{name}:main" for name in NODES],
 }
 
-# What every robot needs: kinematics (mujoco, mink, daqp), image decoding (simplejpeg and
-# rosbags-image).
+# What every robot needs: kinematics (mujoco, mink, daqp) and JPEG decoding (simplejpeg).
 REQUIRES = [
     "numpy",
     "pyyaml",
@@ -38,16 +37,26 @@ REQUIRES = [
     "mink",
     "daqp",
     "simplejpeg",
-    "rosbags-image",
 ]
 # Light by default: none of these is needed to drive a robot with the scripted or replayed policy.
 EXTRAS = {
     # 6.0.0 is the release whose TIAGo Pro files the simulation was tuned on.
     "sim": ["example-robot-data==6.0.0", "pillow"],
-    "data": ["rosbags", "simplejpeg", "av", "pyarrow"],
+    # Unusual image encodings where there is no cv_bridge.
+    "images": ["rosbags-image[opencv-headless]"],
+    "data": ["rosbags", "av", "pyarrow"],
     "model": ["torch", "transformers", "safetensors"],
     "view": ["viser"],
-    "dev": ["pytest", "hypothesis", "ruff", "mypy", "types-PyYAML", "pillow"],
+    "dev": [
+        "pytest",
+        "hypothesis",
+        "ruff",
+        "mypy",
+        "types-PyYAML",
+        "pillow",
+        "rosbags",
+        "rosbags-image[opencv-headless]",
+    ],
 }
 
 

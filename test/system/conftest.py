@@ -13,6 +13,7 @@ import pytest
 
 from wall_oss_ros.bringup.graph import make_graph
 from wall_oss_ros.bringup.runner import Runner
+from wall_oss_ros.msg import ExecutorState
 from wall_oss_ros.ros.conductor import Conductor
 
 # Every process that a test starts inherits this mark, so that none can be left behind unseen.
@@ -60,7 +61,15 @@ class Graph:
     def move(self) -> None:
         """Instruct, enable motion, and wait until a chunk is followed."""
         self.conductor.begin(self.runner.managed)
-        self.wait(lambda: self.seen.executor.state == self.seen.executor.RUNNING, 15.0, "running")
+
+        def following() -> bool:
+            if not self.seen.safety.motion_enabled:
+                # A busy machine delays messages and the supervisor stops, rightly; a person would
+                # enable again, and so does the test, which is about something else.
+                self.conductor.enable_motion(15.0)
+            return bool(self.seen.executor.state == ExecutorState.RUNNING)
+
+        self.wait(following, 30.0, "a chunk being followed")
 
 
 @pytest.fixture

@@ -9,10 +9,11 @@ from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.core.errors import PolicyError, choices
 from wall_oss_ros.core.policy import Policy
 
-# Name: module and class. The class takes the robot contract and the checkpoint.
-BACK_ENDS: Mapping[str, tuple[str, str]] = {
-    "scripted": ("wall_oss_ros.policies.scripted", "ScriptedPolicy"),
-    "replay": ("wall_oss_ros.policies.replay", "ReplayPolicy"),
+# Name: module, class, and the extra of setup.py it needs. The class takes the robot contract and the
+# checkpoint.
+BACK_ENDS: Mapping[str, tuple[str, str, str]] = {
+    "scripted": ("wall_oss_ros.policies.scripted", "ScriptedPolicy", "sim"),
+    "replay": ("wall_oss_ros.policies.replay", "ReplayPolicy", "data"),
 }
 
 
@@ -38,10 +39,12 @@ def make_policy(name: str, contract: RobotContract, checkpoint: str = "") -> Pol
         PolicyError: for an unknown name, or where a package of the back end is not installed.
     """
     check_back_end(name)
-    module, attribute = BACK_ENDS[name]
+    module, attribute, extra = BACK_ENDS[name]
     try:
         factory = getattr(importlib.import_module(module), attribute)
     except ImportError as error:
-        raise PolicyError(f"policy '{name}' cannot be loaded: {error}; install its extra") from None
+        raise PolicyError(
+            f"policy '{name}' cannot be loaded: {error}; pip install 'wall_oss_ros[{extra}]'"
+        ) from None
     policy: Policy = factory(contract, checkpoint)
     return policy

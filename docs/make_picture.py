@@ -1,6 +1,6 @@
 """Draw docs/demo.jpg: the scripted policy picking up the red cube, and what the cameras see.
 
-    . tools/env.sh && python docs/make_picture.py
+. tools/env.sh && python docs/make_picture.py
 """
 
 from __future__ import annotations

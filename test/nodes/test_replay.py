@@ -11,7 +11,7 @@ from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from wall_oss_ros.core.action_space import ACTION_DIM
-from wall_oss_ros.core.errors import PolicyError
+from wall_oss_ros.core.errors import BagError, PolicyError, WallOssError
 from wall_oss_ros.core.observation import JointSample, Observation
 from wall_oss_ros.msg import ActionChunk
 from wall_oss_ros.policies.registry import make_policy
@@ -96,11 +96,11 @@ def test_a_recording_of_another_contract_is_refused(contract, tmp_path):
 
 @pytest.mark.parametrize("checkpoint", ["", "/nowhere/bag"])
 def test_what_is_no_recording_is_refused(contract, checkpoint):
-    with pytest.raises(PolicyError, match="bag"):
+    with pytest.raises(WallOssError, match="bag"):
         make_policy("replay", contract, checkpoint).load()
 
 
 def test_a_recording_without_chunks_is_refused(contract, tmp_path):
     bag = record(tmp_path / "bag", contract.schema_hash, count=0)
-    with pytest.raises(PolicyError, match="holds no messages"):
+    with pytest.raises(BagError, match="holds no messages"):
         make_policy("replay", contract, str(bag)).load()

@@ -29,6 +29,10 @@ class PolicyError(WallOssError):
     """A policy back end cannot be loaded or cannot answer."""
 
 
+class BagError(WallOssError):
+    """A recording cannot be read, or does not hold what is needed."""
+
+
 class SimulationError(WallOssError):
     """The simulator cannot be built or drawn on this machine."""
 

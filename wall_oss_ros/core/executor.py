@@ -35,8 +35,11 @@ class ExecutorSettings(TimelineSettings):
     """Limits of the executor, and its timeline's."""
 
     state_max_age_s: float = setting(
-        0.3, "oldest measured joints it still moves on [s]; more than the supervisor's limit, so "
-        "that a loss is the supervisor's to judge", low=0.01, high=5.0
+        0.3,
+        "oldest measured joints it still moves on [s]; more than the supervisor's limit, so "
+        "that a loss is the supervisor's to judge",
+        low=0.01,
+        high=5.0,
     )
     starvation_limit_s: float = setting(
         3.0, "without a chunk for this long it must be enabled again [s]", low=0.1, high=600.0

@@ -10,24 +10,19 @@ import os
 import threading
 import time
 import traceback
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 
 from diagnostic_msgs.msg import DiagnosticStatus
-from geometry_msgs.msg import Twist, TwistStamped
-from std_msgs.msg import Float64MultiArray
-from trajectory_msgs.msg import JointTrajectory
 
 from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.core.errors import SimulationError
 from wall_oss_ros.core.pacing import Pacer
 from wall_oss_ros.core.rates import Percentiles
-from wall_oss_ros.ros import qos
 from wall_oss_ros.ros.loop import DeadlineLoop
 from wall_oss_ros.ros.node import SuiteNode, run
 from wall_oss_ros.ros.parameters import declare
-from wall_oss_ros.ros.polling import PolledSubscriber
+from wall_oss_ros.ros.sim_inputs import Point, SimInputs
 from wall_oss_ros.ros.sim_outputs import SimOutputs
 from wall_oss_ros.sim.cameras import MAX_PX, MIN_PX, SimCameras
 from wall_oss_ros.sim.controllers import TrajectoryPoint
@@ -81,28 +76,9 @@ class SimRobotNode(SuiteNode):
         self._physics = DeadlineLoop(1.0 / self._sim.dt_s, self._tick, self._on_loop_error, "sim")
         self._drawing = DeadlineLoop(rate_hz, self._draw, self._on_loop_error, "cameras")
         self._outputs = SimOutputs(self, contract, self._with_clock)
-        self._create_inputs(contract)
+        self._inputs = SimInputs(self, contract, self._on_joints, self._on_base)
         self.create_service(ResetScene, "~/reset", self._on_reset)
         self.create_service(InjectFault, "~/inject_fault", self._on_inject_fault)
-
-    def _create_inputs(self, contract: RobotContract) -> None:
-        self._polled: list[PolledSubscriber] = []
-
-        def take(kind: type, topic: str, callback: Callable[..., None]) -> None:
-            source = PolledSubscriber(self, kind, topic, qos.NEWEST)
-            source.registerCallback(callback)
-            self._polled.append(source)
-
-        for part, controller in contract.joint_controllers.items():
-            if controller.interface == "joint_trajectory":
-                kind, callback = JointTrajectory, self._on_trajectory
-            else:
-                kind, callback = Float64MultiArray, self._on_positions
-            take(kind, controller.topic, partial(callback, part))
-        if contract.base is not None:
-            base = contract.base.controller
-            kind = TwistStamped if base.interface == "twist_stamped" else Twist
-            take(kind, base.topic, self._on_twist)
 
     def start(self) -> None:
         """Let simulated time run, once the first picture is drawn (meshes load for seconds)."""
@@ -123,8 +99,7 @@ class SimRobotNode(SuiteNode):
             self._film.save()
 
     def _tick(self) -> None:
-        for source in self._polled:
-            source.poll()
+        self._inputs.poll()
         lost_before = self._pacer.lost_ns
         steps = self._pacer.due(time.monotonic_ns())
         self._epoch_ns += self._pacer.lost_ns - lost_before
@@ -188,33 +163,19 @@ class SimRobotNode(SuiteNode):
             self.get_logger().fatal("".join(traceback.format_exception(error)))
         self.fail(error)
 
-    def _on_trajectory(self, part: str, message: JointTrajectory) -> None:
-        points = [
-            TrajectoryPoint(
-                point.positions,
-                point.velocities or None,
-                point.time_from_start.sec + point.time_from_start.nanosec * 1e-9,
-            )
-            for point in message.points
-        ]
-        self._command(part, message.joint_names, points)
-
-    def _on_positions(self, part: str, message: Float64MultiArray) -> None:
-        names = self._contract.part_joints[part]
-        self._command(part, names, [TrajectoryPoint(message.data, None, 0.0)])
-
-    def _command(self, part: str, names, points) -> None:
+    def _on_joints(self, part: str, names: Sequence[str], points: list[Point]) -> None:
         with self._lock:
-            reason = self._sim.command_joints(part, names, points)
+            reason = self._sim.command_joints(part, names, [TrajectoryPoint(*p) for p in points])
+        self._complain(part, reason)
+
+    def _on_base(self, vx: float, vy: float, wz: float) -> None:
+        with self._lock:
+            reason = self._sim.command_base(vx, vy, wz)
+        self._complain("base", reason)
+
+    def _complain(self, part: str, reason: str | None) -> None:
         if reason is not None:
             self.get_logger().error(f"{part}: {reason}", throttle_duration_sec=1.0)
-
-    def _on_twist(self, message: Twist | TwistStamped) -> None:
-        twist = message.twist if isinstance(message, TwistStamped) else message
-        with self._lock:
-            reason = self._sim.command_base(twist.linear.x, twist.linear.y, twist.angular.z)
-        if reason is not None:
-            self.get_logger().error(f"base: {reason}", throttle_duration_sec=1.0)
 
     def _on_reset(
         self, request: ResetScene.Request, response: ResetScene.Response

@@ -9,8 +9,8 @@ from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.core.errors import PolicyError, choices
 from wall_oss_ros.core.policy import Policy
 
-# Name: module, class, and the extra of setup.py it needs. The class takes the robot contract and the
-# checkpoint.
+# Name: module, class, and the extra of setup.py it needs. The class takes the robot contract and
+# the checkpoint.
 BACK_ENDS: Mapping[str, tuple[str, str, str]] = {
     "scripted": ("wall_oss_ros.policies.scripted", "ScriptedPolicy", "sim"),
     "replay": ("wall_oss_ros.policies.replay", "ReplayPolicy", "data"),

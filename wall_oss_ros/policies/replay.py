@@ -9,7 +9,7 @@ from wall_oss_ros.core.chunk import PolicyOutput
 from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.core.errors import PolicyError
 from wall_oss_ros.core.observation import Observation
-from wall_oss_ros.policies.recorded_chunks import RecordedChunk, read_chunks
+from wall_oss_ros.data.recorded_chunks import RecordedChunk, read_chunks
 
 _SECOND_NS = 1_000_000_000
 
@@ -40,7 +40,8 @@ class ReplayPolicy:
         """Read the bag.
 
         Raises:
-            PolicyError: if it cannot be read or was recorded with another contract.
+            BagError: if it cannot be read.
+            PolicyError: if none is given, or it was recorded with another contract.
         """
         if not self._bag:
             raise PolicyError("policy 'replay' needs a recorded bag: give its folder as checkpoint")

@@ -162,11 +162,11 @@ class _RosbagsImage:
 
     def raw(self, message: Image) -> Pixels:
         view: Any = _Bytes(message, np.frombuffer(message.data, np.uint8))
-        return self._image.image_to_cvimage(view, "rgb8")
+        return np.asarray(self._image.image_to_cvimage(view, "rgb8"), np.uint8)
 
     def compressed(self, message: CompressedImage) -> Pixels:
         view: Any = _Bytes(message, np.frombuffer(message.data, np.uint8))
-        return self._image.compressed_image_to_cvimage(view, "rgb8")
+        return np.asarray(self._image.compressed_image_to_cvimage(view, "rgb8"), np.uint8)
 
 
 class _Bytes:

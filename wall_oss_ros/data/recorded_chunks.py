@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from rosbags.highlevel import AnyReader, AnyReaderError
 
 from wall_oss_ros.core.action_space import ACTION_DIM
-from wall_oss_ros.core.errors import PolicyError
+from wall_oss_ros.core.errors import BagError
 from wall_oss_ros.core.pose import frozen_array
 from wall_oss_ros.core.rotation import Array
 
@@ -42,10 +42,10 @@ def read_chunks(bag: Path) -> tuple[RecordedChunk, ...]:
         bag: folder of a rosbag2 bag.
 
     Raises:
-        PolicyError: if it is no bag, or holds no chunks.
+        BagError: if it is no bag, or holds no chunks.
     """
     if not (bag / "metadata.yaml").is_file():
-        raise PolicyError(f"'{bag}' is not a recorded bag: it has no metadata.yaml")
+        raise BagError(f"'{bag}' is not a recorded bag: it has no metadata.yaml")
     chunks = []
     try:
         with AnyReader([bag]) as reader:
@@ -53,9 +53,9 @@ def read_chunks(bag: Path) -> tuple[RecordedChunk, ...]:
             for connection, _, raw in reader.messages(wanted):
                 chunks.append(_chunk(reader.deserialize(raw, connection.msgtype)))
     except AnyReaderError as error:
-        raise PolicyError(f"'{bag}' cannot be read: {error}") from None
+        raise BagError(f"'{bag}' cannot be read: {error}") from None
     if not chunks:
-        raise PolicyError(f"'{bag}' holds no messages of type {_TYPE}")
+        raise BagError(f"'{bag}' holds no messages of type {_TYPE}")
     return tuple(sorted(chunks, key=lambda chunk: chunk.stamp_ns))
 
 

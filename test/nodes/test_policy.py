@@ -127,6 +127,13 @@ def test_with_an_instruction_it_publishes_chunks_that_carry_the_observations_sta
     assert to_ns(scene.chunks[-1].header.stamp) <= scene.table.now_ns()
 
 
+def test_an_instruction_of_a_publisher_that_keeps_nothing_is_heard_too(scene):
+    publisher = scene.table.node.create_publisher(String, "instruction", qos.EVENTS)
+    scene.table.spin_until(lambda: publisher.get_subscription_count(), "a connection")
+    publisher.publish(String(data="rise"))
+    scene.table.spin_until(lambda: scene.chunks, "a chunk")
+
+
 def test_while_it_thinks_callbacks_go_on_and_only_the_newest_observation_counts(scene, policy):
     policy.may_think.clear()
     scene.instruct("rise")

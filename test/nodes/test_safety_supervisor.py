@@ -156,6 +156,14 @@ def test_a_pressed_input_must_be_released_before_reset_and_motion_enabled_after_
     scene.wait(SafetyState.NOMINAL)
 
 
+def test_an_estop_input_of_a_publisher_that_keeps_nothing_is_heard_too(scene):
+    scene.enable_for_sure()
+    publisher = scene.table.node.create_publisher(Bool, "safety/estop_input", qos.EVENTS)
+    scene.table.spin_until(lambda: publisher.get_subscription_count(), "a connection")
+    publisher.publish(Bool(data=True))
+    scene.wait(SafetyState.ESTOP)
+
+
 @pytest.mark.parametrize("node", BEATING)
 def test_a_node_that_stops_beating_stops_the_robot(scene, node):
     scene.enable_for_sure()

@@ -61,7 +61,7 @@ class PolicyNode(SuiteNode):
             PolicyState, "policy/state", qos.STATE
         )
         self.create_subscription(Observation, "observation", self._mailbox.put, qos.NEWEST)
-        self.create_subscription(String, "instruction", self._on_instruction, qos.STATE)
+        self.listen_to_people(String, "instruction", self._on_instruction)
         if hasattr(policy, "observe_task"):
             self.create_subscription(
                 SimTaskState,

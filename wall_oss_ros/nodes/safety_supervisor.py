@@ -62,7 +62,7 @@ class SafetySupervisorNode(SuiteNode):
         commands.registerCallback(self._on_command)
         self._polled = [joints, commands]
         self.create_subscription(Header, "heartbeat", self._on_heartbeat, qos.EVENTS)
-        self.create_subscription(Bool, "safety/estop_input", self._on_estop_input, qos.STATE)
+        self.listen_to_people(Bool, "safety/estop_input", self._on_estop_input)
         self.create_service(Trigger, "~/estop", self._on_estop)
         self.create_service(Trigger, "~/reset", self._on_reset)
         self.create_service(SetBool, "~/enable_motion", self._on_enable)

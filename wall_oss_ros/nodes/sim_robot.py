@@ -126,7 +126,7 @@ class SimRobotNode(SuiteNode):
         if factor < _SLOW:
             self.get_logger().warning(
                 f"real-time factor {factor:.2f}: this machine is too slow for the simulation; "
-                "simulated time runs slower than wall time (try image_size:=224)",
+                "simulated time runs slower than wall time; smaller pictures help",
                 throttle_duration_sec=10.0,
             )
 

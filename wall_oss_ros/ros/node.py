@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
@@ -58,6 +59,16 @@ class SuiteNode(LifecycleNode):
     def report(self) -> tuple[int, str, dict[str, str]]:
         """Return diagnostic level (DiagnosticStatus), one sentence, and values."""
         return DiagnosticStatus.OK, "active" if self.active else "inactive", {}
+
+    def listen_to_people(self, kind: type, topic: str, callback: Callable[[Any], None]) -> None:
+        """Subscribe to what a person sets, latched or not.
+
+        A transient-local subscription gets what was said before it existed but hears no volatile
+        publisher; a volatile one hears every publisher. Both are needed, so `callback` may get a
+        message twice.
+        """
+        for profile in (qos.STATE, qos.VOLATILE_STATE):
+            self.create_subscription(kind, topic, callback, profile)
 
     def now_ns(self) -> int:
         """Return the node clock's time (simulated where use_sim_time is set) [ns]."""

@@ -29,6 +29,8 @@ MEASURED = _profile(1, ReliabilityPolicy.BEST_EFFORT, DurabilityPolicy.VOLATILE)
 NEWEST = _profile(1, ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE)
 # What a person sets, and what a person asks: late joiners must know it.
 STATE = _profile(1, ReliabilityPolicy.RELIABLE, DurabilityPolicy.TRANSIENT_LOCAL)
+# A person's word may come from any publisher: `ros2 topic pub` is volatile unless told otherwise.
+VOLATILE_STATE = _profile(1, ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE)
 EVENTS = _profile(10, ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE)
 
 

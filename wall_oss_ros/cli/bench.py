@@ -1,8 +1,8 @@
 """``wall-oss bench``: figures of this machine, measured, with how they were taken.
 
 `frames` runs the demo's graph and counts camera frames from the simulator's publisher to
-camera_sync; `sim` times the simulator alone; `tasks` runs the scripted policy over seeded scenes in
-the lockstep loop.
+camera_sync; `loops` shows what its processes cost and how even their loops run; `sim` times the
+simulator alone; `tasks` runs the scripted policy over seeded scenes in the lockstep loop.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import argparse
 import os
 import platform
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -25,7 +26,7 @@ from wall_oss_ros.sim.robot import SimRobot
 from wall_oss_ros.sim.tasks import TASKS
 from wall_oss_ros.srv import InjectFault
 
-_BENCHES = ("frames", "sim", "tasks")
+_BENCHES = ("frames", "loops", "sim", "tasks")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Measure and print a table; return 1 if a figure misses what the project promises."""
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
-    return {"frames": _frames, "sim": _sim, "tasks": _tasks}[options.what](options)
+    return {"frames": _frames, "loops": _loops, "sim": _sim, "tasks": _tasks}[options.what](options)
 
 
 def _frames(options: argparse.Namespace) -> int:
@@ -66,6 +67,43 @@ def _frames(options: argparse.Namespace) -> int:
         print(f"{name:14} {options.image_size:5} {sent:10.0f} {came:8.0f} {share:8.2%}")
     print(f"over {elapsed_s:.0f} s")
     return 0 if worst >= 0.99 else 1
+
+
+def _loops(options: argparse.Namespace) -> int:
+    """Measure CPU per process, loop periods and chunk ages while the robot sorts cubes."""
+    arguments = {
+        "task": "sort_cubes",
+        "image_size": str(options.image_size),
+        "log_level": "warn",
+    }
+    with session(arguments) as running:
+        conductor, runner = running.conductor, running.runner
+        conductor.begin(runner.managed)
+        conductor.spin(2.0)
+        before = {name: _cpu_s(runner.pid(name)) for name in runner.managed}
+        start = time.monotonic()
+        conductor.spin(options.seconds)
+        elapsed_s = time.monotonic() - start
+        after = {name: _cpu_s(runner.pid(name)) for name in runner.managed}
+        seen = conductor.seen
+    print(f"{'process':20} {'CPU of one core':>16}")
+    for name in runner.managed:
+        print(f"{name:20} {(after[name] - before[name]) / elapsed_s:16.0%}")
+    print(f"\n{'loop':20} {'rate':>8} {'period error p50':>17} {'p99':>9} {'max':>9}")
+    for name, state in (("chunk_executor", seen.executor), ("safety_supervisor", seen.safety)):
+        if state is not None:
+            p50, p99, most = state.period_error_ms
+            print(f"{name:20} {state.rate:5.1f} Hz {p50:14.3f} ms {p99:6.2f} ms {most:6.2f} ms")
+    if seen.policy is not None:
+        p50, p95, p99 = seen.policy.chunk_age_ms
+        print(f"\ncapture to chunk      p50 {p50:.0f} ms, p95 {p95:.0f} ms, p99 {p99:.0f} ms")
+    return 0
+
+
+def _cpu_s(pid: int) -> float:
+    """Return the CPU time a process has used [s]."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _settled_counts(

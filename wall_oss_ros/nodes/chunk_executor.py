@@ -91,7 +91,8 @@ class ChunkExecutorNode(SuiteNode):
             return
         with self._lock:
             outcome = self._executor.offer(chunk, self.now_ns())
-        if outcome not in (None, ChunkOutcome.ACCEPTED):
+        # Chunks on their way when motion was enabled are refused as a matter of course.
+        if outcome not in (None, ChunkOutcome.ACCEPTED, ChunkOutcome.BEFORE_STOP):
             self.get_logger().warning(
                 f"chunk {chunk.seq} refused: {outcome.value}", throttle_duration_sec=1.0
             )

@@ -1,7 +1,7 @@
 """A loop thread with absolute deadlines.
 
-An rclpy timer at 200 Hz costs 7 to 10 % of a core and is late by milliseconds when callbacks queue;
-a plain thread that sleeps until the next deadline costs 2 % and is late by tenths of one.
+An rclpy timer waits behind every callback of its node and rebuilds the wait set at every tick; a
+plain thread that sleeps until the next deadline does neither. `wall-oss bench loops` measures it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Image messages and arrays.
 
 Plain encodings take the array path: `Image.data` is an ``array.array`` whose buffer numpy views (a
-list or ndarray assigned to it would be copied number by number). Unusual encodings go to cv_bridge, or to rosbags-image where cv_bridge is not installed.
+list or ndarray assigned to it would be copied number by number). Unusual encodings go to cv_bridge,
+or to rosbags-image where cv_bridge is not installed.
 """
 
 from __future__ import annotations

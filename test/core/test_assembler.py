@@ -369,6 +369,23 @@ def test_a_stream_that_was_never_usable_is_a_misfit_after_a_while(robot: Robot) 
         assert misfits == expected
 
 
+def test_a_camera_whose_pictures_never_decode_is_a_misfit_after_a_while(robot: Robot) -> None:
+    for i in range(25):
+        now = T0 + i * 100 * MS
+        robot.live(now, silent=("head",))
+        robot.see("head", now, message="broken")
+        assert robot.assembler.assemble(now) is None
+    misfits = [str(fault) for fault in robot.assembler.misfits(now)]
+    assert misfits == ["camera head: JPEG data ends early"]
+
+
+def test_a_clock_that_was_wrong_for_a_moment_is_no_misfit(robot: Robot) -> None:
+    robot.see("head", T0 + 60 * SECOND, now_ns=T0)  # stamped a minute ahead
+    for i in range(1, 40):
+        robot.see("head", T0 + i * 100 * MS)  # right since, and nothing else speaks
+    assert robot.assembler.misfits(T0 + 4 * SECOND) == ()
+
+
 def test_a_stream_that_once_worked_is_no_misfit(robot: Robot) -> None:
     robot.live(T0)
     for i in range(1, 50):

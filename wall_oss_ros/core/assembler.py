@@ -91,8 +91,11 @@ class _Stream:
         self.rate = RateMeter()
         self.late = 0
         self.refusal: str | None = None
+        # For telling a passing fault from a stream that never gave anything usable.
+        self.complaint = ""
         self.refused_since_ns: int | None = None
-        self.ever_good = False
+        self.undecodable = False
+        self.proven = False
 
     def push(self, stamp_ns: int, now_ns: int, value: object, future_ns: int) -> None:
         self.rate.tick(now_ns)
@@ -103,12 +106,19 @@ class _Stream:
             return
         if self.buffer.push(stamp_ns, now_ns, value) is PushOutcome.LATE:
             self.late += 1
-        self.refusal, self.refused_since_ns, self.ever_good = None, None, True
+        self.refusal = None
+        if not self.undecodable:
+            self.refused_since_ns = None
 
-    def refuse(self, reason: str, now_ns: int) -> None:
-        self.refusal = reason
+    def refuse(self, reason: str, now_ns: int, *, undecodable: bool = False) -> None:
+        self.refusal = self.complaint = reason
+        self.undecodable = self.undecodable or undecodable
         if self.refused_since_ns is None:
             self.refused_since_ns = now_ns
+
+    def prove(self) -> None:
+        """Note that something of this stream was really used."""
+        self.proven, self.undecodable, self.refused_since_ns = True, False, None
 
     def age_s(self, now_ns: int) -> float:
         newest = self.buffer.newest
@@ -182,7 +192,7 @@ class ObservationAssembler:
 
     def push_joints(self, sample: JointSample, now_ns: int) -> None:
         """Take measured joints, already selected by name."""
-        self._joints.push(sample.stamp_ns, now_ns, sample, self._future_ns)
+        self._push_state(self._joints, sample.stamp_ns, now_ns, sample)
 
     def push_twist(self, stamp_ns: int, now_ns: int, twist: Array) -> None:
         """Take the measured base twist (3,): vx, vy [m/s], wz [rad/s] in the base frame."""
@@ -191,7 +201,12 @@ class ObservationAssembler:
         if not np.all(np.isfinite(twist)):
             self._twist.refuse("twist is not finite", now_ns)
             return
-        self._twist.push(stamp_ns, now_ns, frozen_array(twist, (3,)), self._future_ns)
+        self._push_state(self._twist, stamp_ns, now_ns, frozen_array(twist, (3,)))
+
+    def _push_state(self, stream: _Stream, stamp_ns: int, now_ns: int, value: object) -> None:
+        stream.push(stamp_ns, now_ns, value, self._future_ns)
+        if stream.refusal is None:
+            stream.prove()  # a state is checked before it is pushed; a picture when it is decoded
 
     def refuse(self, stream: str, reason: str, now_ns: int) -> None:
         """Note that a message of a stream (camera name, "joint_states") cannot be used."""
@@ -231,10 +246,9 @@ class ObservationAssembler:
         """Return streams that never gave anything usable: the contract does not fit the robot."""
         limit_ns = round(self._settings.refuse_after_s * SECOND_NS)
         return tuple(
-            StreamFault(stream.name, stream.refusal)
+            StreamFault(stream.name, stream.complaint)
             for stream in self._streams()
-            if stream.refusal is not None
-            and not stream.ever_good
+            if not stream.proven
             and stream.refused_since_ns is not None
             and now_ns - stream.refused_since_ns >= limit_ns
         )
@@ -320,8 +334,9 @@ class ObservationAssembler:
             try:
                 pixels = self._decode(sample.value)
             except MessageError as error:
-                self._cameras[name].refuse(str(error), now_ns)
+                self._cameras[name].refuse(str(error), now_ns, undecodable=True)
                 return None
+            self._cameras[name].prove()
             frames.append(
                 CameraFrame(
                     name=name,

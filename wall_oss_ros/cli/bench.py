@@ -43,14 +43,14 @@ def run(options: argparse.Namespace) -> int:
     return {"frames": _frames, "loops": _loops, "sim": _sim, "tasks": _tasks}[options.what](options)
 
 
+def _sorting(options: argparse.Namespace) -> dict[str, str]:
+    """Return the bring-up of a robot that is busy for a while."""
+    return {"task": "sort_cubes", "image_size": str(options.image_size), "log_level": "warn"}
+
+
 def _frames(options: argparse.Namespace) -> int:
     """Count frames over the demo's graph, moving robot included."""
-    arguments = {
-        "task": "sort_cubes",
-        "image_size": str(options.image_size),
-        "log_level": "warn",
-    }
-    with session(arguments) as running:
+    with session(_sorting(options)) as running:
         conductor, cameras = running.conductor, tuple(running.contract.cameras)
         conductor.begin(running.runner.managed)
         first = _settled_counts(conductor, cameras)
@@ -71,12 +71,7 @@ def _frames(options: argparse.Namespace) -> int:
 
 def _loops(options: argparse.Namespace) -> int:
     """Measure CPU per process, loop periods and chunk ages while the robot sorts cubes."""
-    arguments = {
-        "task": "sort_cubes",
-        "image_size": str(options.image_size),
-        "log_level": "warn",
-    }
-    with session(arguments) as running:
+    with session(_sorting(options)) as running:
         conductor, runner = running.conductor, running.runner
         conductor.begin(runner.managed)
         conductor.spin(2.0)

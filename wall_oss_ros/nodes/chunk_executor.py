@@ -2,86 +2,58 @@
 
 from __future__ import annotations
 
-import threading
-import traceback
-
 from diagnostic_msgs.msg import DiagnosticStatus
-from sensor_msgs.msg import JointState
 from std_srvs.srv import SetBool
 
 from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.core.errors import MessageError
 from wall_oss_ros.core.executor import ChunkExecutor, ExecutorSettings, ExecutorStatus
-from wall_oss_ros.core.joints import JointSelector
-from wall_oss_ros.core.rates import Percentiles
 from wall_oss_ros.core.timeline import ChunkOutcome
 from wall_oss_ros.kinematics import MinkKinematics
 from wall_oss_ros.msg import ActionChunk, ExecutorState, RobotCommand, SafetyState
 from wall_oss_ros.ros import qos
 from wall_oss_ros.ros.chunk_message import chunk_from
 from wall_oss_ros.ros.command_message import command_message
-from wall_oss_ros.ros.joint_states import joint_sample
-from wall_oss_ros.ros.loop import DeadlineLoop
-from wall_oss_ros.ros.node import SuiteNode, run
+from wall_oss_ros.ros.loop_node import LoopNode
+from wall_oss_ros.ros.node import run
 from wall_oss_ros.ros.parameters import declare, declare_settings
-from wall_oss_ros.ros.polling import PolledSubscriber
 from wall_oss_ros.ros.stamps import to_stamp
 
 
-class ChunkExecutorNode(SuiteNode):
-    """Wires a `ChunkExecutor`; its loop runs on a deadline thread, callbacks share its lock."""
+class ChunkExecutorNode(LoopNode):
+    """Wires a `ChunkExecutor`; the loop and the callbacks share its lock."""
 
     def __init__(self) -> None:
         super().__init__("chunk_executor")
         self._settings = declare_settings(self, ExecutorSettings)
-        self._rate = declare(self, "rate", 100.0, "commands per second [Hz]", low=10.0, high=1000.0)
         self._enabled = declare(
             self,
             "enabled",
             True,
-            "whether it follows chunks from the start; motion itself is "
-            "enabled at the safety supervisor",
+            "whether it follows chunks from the start; motion itself is enabled at the safety "
+            "supervisor",
         )
 
     def build(self, contract: RobotContract) -> None:
         """Create the executor, its topics and its loop."""
         self._contract = contract
-        self._selector = JointSelector(contract.joint_names)
         self._executor = ChunkExecutor(
             contract, MinkKinematics(contract), self._settings, enabled=self._enabled
         )
-        self._lock = threading.Lock()
-        self._loop = DeadlineLoop(self._rate, self._tick, self._on_loop_error, "chunk_executor")
+        self.build_loop(contract, self._command, self._executor.measure)
         self._publisher = self.create_lifecycle_publisher(RobotCommand, "command", qos.command())
         self._state_publisher = self.create_lifecycle_publisher(
             ExecutorState, "executor/state", qos.STATE
         )
         self.create_subscription(ActionChunk, "action_chunk", self._on_chunk, qos.NEWEST)
-        joints = PolledSubscriber(self, JointState, contract.joint_states.topic, qos.MEASURED)
-        joints.registerCallback(self._on_joints)
-        self._polled = [joints]
         self.create_subscription(SafetyState, "safety/state", self._on_safety, qos.STATE)
         self.create_service(SetBool, "~/enable", self._on_enable)
         self.create_timer(0.1, self._publish_state)
 
-    def start(self) -> None:
-        """Start the loop."""
-        self._loop.start()
-
-    def stop(self) -> None:
-        """Stop the loop; the supervisor stops the robot when commands cease."""
-        self._loop.stop()
-
-    def _tick(self) -> None:
-        for source in self._polled:
-            source.poll()
-        with self._lock:
-            command = self._executor.tick(self.now_ns(), 1.0 / self._rate)
+    def _command(self) -> None:
+        with self.lock:
+            command = self._executor.tick(self.now_ns(), self.period_s)
         self._publisher.publish(command_message(command, self._contract))
-
-    def _on_loop_error(self, error: BaseException) -> None:
-        self.get_logger().fatal("".join(traceback.format_exception(error)))
-        self.fail(error)
 
     def _on_chunk(self, message: ActionChunk) -> None:
         try:
@@ -89,7 +61,7 @@ class ChunkExecutorNode(SuiteNode):
         except MessageError as error:
             self.get_logger().error(str(error), throttle_duration_sec=2.0)
             return
-        with self._lock:
+        with self.lock:
             outcome = self._executor.offer(chunk, self.now_ns())
         # Chunks on their way when motion was enabled are refused as a matter of course.
         if outcome not in (None, ChunkOutcome.ACCEPTED, ChunkOutcome.BEFORE_STOP):
@@ -97,30 +69,21 @@ class ChunkExecutorNode(SuiteNode):
                 f"chunk {chunk.seq} refused: {outcome.value}", throttle_duration_sec=1.0
             )
 
-    def _on_joints(self, message: JointState) -> None:
-        try:
-            sample = joint_sample(message, self._selector)
-        except MessageError as error:
-            self.get_logger().error(str(error), throttle_duration_sec=2.0)
-            return
-        with self._lock:
-            self._executor.measure(sample)
-
     def _on_safety(self, message: SafetyState) -> None:
         reason = "; ".join(message.latched_causes) or "motion is enabled"
-        with self._lock:
+        with self.lock:
             self._executor.allow_motion(message.motion_enabled, reason)
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
-        with self._lock:
+        with self.lock:
             self._executor.enable(request.data)
         response.success = True
         return response
 
     def _publish_state(self) -> None:
         now_ns = self.now_ns()
-        period_error = self._loop.period_error_ms.at(50, 99, 100)
-        with self._lock:
+        period_error = self.loop.period_error_ms.at(50, 99, 100)
+        with self.lock:
             executor = self._executor
             chunk = executor.chunk
             message = ExecutorState(
@@ -133,9 +96,9 @@ class ChunkExecutorNode(SuiteNode):
                 rejected=executor.rejected,
                 last_rejection=executor.last_rejection,
                 speed_scale=1.0,
-                rate=self._loop.measured_hz(),
+                rate=self.loop.measured_hz(),
                 period_error_ms=period_error,
-                solve_ms=self._loop.tick_ms.at(50, 99, 100),
+                solve_ms=self.loop.tick_ms.at(50, 99, 100),
             )
         message.header.stamp = to_stamp(now_ns)
         self._state_publisher.publish(message)
@@ -144,7 +107,7 @@ class ChunkExecutorNode(SuiteNode):
         """Return state, rates and loop jitter."""
         if not self.active:
             return super().report()
-        with self._lock:
+        with self.lock:
             status, reason = self._executor.status, self._executor.reason
             accepted, rejected = self._executor.accepted, self._executor.rejected
         level = {
@@ -155,18 +118,11 @@ class ChunkExecutorNode(SuiteNode):
             level,
             f"{status.name}: {reason}",
             {
-                "command rate [Hz]": f"{self._loop.measured_hz():.1f}",
-                "missed ticks": str(self._loop.missed),
+                **self.loop_values(),
                 "chunks accepted": str(accepted),
                 "chunks refused": str(rejected),
-                "period error p50 p99 max [ms]": _three(self._loop.period_error_ms),
-                "tick p50 p99 max [ms]": _three(self._loop.tick_ms),
             },
         )
-
-
-def _three(values: Percentiles) -> str:
-    return " ".join(f"{value:.2f}" for value in values.at(50, 99, 100))
 
 
 def main() -> int:

@@ -6,6 +6,7 @@ here.
 
 from functools import partial
 
+from launch import LaunchContext, LaunchDescription
 from launch.actions import (
     DeclareLaunchArgument,
     ExecuteProcess,
@@ -17,7 +18,6 @@ from launch.event_handlers import OnProcessExit
 from launch.events.process import ProcessExited
 from launch_ros.actions import Node
 
-from launch import LaunchContext, LaunchDescription
 from wall_oss_ros.bringup.arguments import ARGUMENTS
 from wall_oss_ros.bringup.graph import NodeSpec, make_graph
 from wall_oss_ros.bringup.locations import PACKAGE

@@ -106,11 +106,11 @@ def test_while_not_enabled_it_commands_nothing(contract: RobotContract) -> None:
 
 def test_on_stale_joint_states_it_stops_commanding(driver: Driver) -> None:
     driver.offer({0: 0.01}, rows=32)
-    for _ in range(20):
+    for _ in range(30):  # 0.3 s, the default limit
         assert driver.tick(measure=False).parts
     assert commands_nothing(driver.tick(measure=False))
     assert driver.executor.status is ExecutorStatus.FAULT
-    assert driver.executor.reason == "joint states are 0.21 s old"
+    assert driver.executor.reason == "joint states are 0.31 s old"
 
 
 @pytest.mark.parametrize("how", ["disabled", "not allowed", "no joints"])

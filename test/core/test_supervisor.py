@@ -437,6 +437,16 @@ def test_a_reset_is_refused_without_joint_states(contract: RobotContract) -> Non
     assert rig.supervisor.reset(rig.now) == "no joint states received"
 
 
+def test_a_reset_is_refused_on_old_joint_states(rig: Rig) -> None:
+    rig.supervisor.estop("pressed")
+    for _ in range(60):
+        rig.tick(silent=("joints",))
+    blocker = rig.supervisor.reset(rig.now)
+    assert blocker is not None and "s old; is the robot's driver running?" in blocker
+    rig.tick()
+    assert rig.supervisor.reset(rig.now) is None
+
+
 def test_there_is_nothing_to_reset_without_an_estop(rig: Rig) -> None:
     assert rig.supervisor.reset(rig.now) == "there is no e-stop to reset"
     assert rig.state == (Mode.NOMINAL, True)

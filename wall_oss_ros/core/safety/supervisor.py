@@ -22,7 +22,7 @@ _STAND_NS = 1_000_000_000
 
 # A reset or an enable is only accepted from a robot that stands: largest joint speed.
 _STANDING_SPEED = 0.05
-# ... and judged on joint states no older than this.
+# For a reset that is judged on joint states no older than this; enabling has a rule of its own.
 _STANDING_AGE_S = 0.5
 
 
@@ -122,7 +122,7 @@ class SafetySupervisor:
         pressed = [source for source, down in self._estop_inputs.items() if down]
         if pressed:
             return f"e-stop input '{pressed[0]}' is still pressed; release it"
-        return self._standing_blocker(now_ns)
+        return self._standing_blocker(now_ns, _STANDING_AGE_S)
 
     def reset(self, now_ns: int) -> str | None:
         """Leave the e-stop for STOPPED; return None, or why not."""
@@ -141,7 +141,7 @@ class SafetySupervisor:
             return f"e-stop is latched ({'; '.join(self.latched_causes)}); reset it first"
         if self.motion_enabled:
             return None
-        blocker = self._standing_blocker(now_ns)
+        blocker = self._standing_blocker(now_ns, float("inf"))
         if blocker is not None:
             return blocker
         if self._command is None:
@@ -234,11 +234,11 @@ class SafetySupervisor:
         self.mode, self.motion_enabled, self._sent = Mode.STOPPED, False, None
         self.latched_causes = (cause,)
 
-    def _standing_blocker(self, now_ns: int) -> str | None:
+    def _standing_blocker(self, now_ns: int, limit_s: float) -> str | None:
         if self._measured is None:
             return "no joint states received"
         age_s = (now_ns - self._measured.stamp_ns) * 1e-9
-        if age_s > _STANDING_AGE_S:
+        if age_s > limit_s:
             return f"joint states are {age_s:.2f} s old; is the robot's driver running?"
         fastest = int(np.argmax(np.abs(self._measured.velocities)))
         speed = abs(float(self._measured.velocities[fastest]))

@@ -29,7 +29,7 @@ MAY_IMPORT: dict[str, tuple[set[str], set[str]]] = {
     "core": (set(), {"numpy"}),
     "kinematics": ({"core"}, {"numpy", "mujoco", "mink", "daqp", "qpsolvers"}),
     "policies": ({"core", "data"}, {"numpy"}),
-    "sim": ({"core", "kinematics"}, {"numpy", "mujoco", "PIL"}),
+    "sim": ({"core", "kinematics"}, {"numpy", "mujoco", "glfw", "PIL"}),
     "data": ({"core"}, {"numpy", "rosbags"}),
     "model": ({"core"}, {"numpy", "torch", "safetensors", "transformers"}),
 }

@@ -73,6 +73,11 @@ def test_a_machine_that_cannot_draw_is_told_what_to_install(wall_oss):
     refused(result, "libegl1")
 
 
+def test_a_display_that_does_not_answer_is_named(wall_oss):
+    result = wall_oss("bringup", "window:=true", timeout_s=90.0, DISPLAY=":9876")
+    refused(result, "no window can be opened on display ':9876'", "HEADLESS=1")
+
+
 def test_a_second_graph_in_the_same_domain_is_refused_and_the_first_goes_on(graph, wall_oss):
     first = graph()
     first.conductor.wait_until_active(first.runner.managed, 60.0)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import warnings
+
 import mujoco
 
 from wall_oss_ros.core.errors import SimulationError
@@ -17,18 +20,23 @@ class Window:
         Raises:
             SimulationError: if there is no display.
         """
+        import glfw
         import mujoco.viewer
 
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            # The viewer ends the whole process where this fails.
+            opened = glfw.init()
+        if not opened:
+            raise SimulationError(
+                f"no window can be opened on display '{os.environ.get('DISPLAY', '')}'; run "
+                "without one: HEADLESS=1 or window:=false"
+            )
         self._model = model
         self._data = mujoco.MjData(model)
-        try:
-            self._viewer = mujoco.viewer.launch_passive(
-                model, self._data, show_left_ui=False, show_right_ui=False
-            )
-        except Exception as error:  # GLFW and mujoco raise several kinds
-            raise SimulationError(
-                f"no window can be opened ({error}); run without one: HEADLESS=1 or window:=false"
-            ) from None
+        self._viewer = mujoco.viewer.launch_passive(
+            model, self._data, show_left_ui=False, show_right_ui=False
+        )
         with self._viewer.lock():
             self._viewer.cam.lookat[:] = (0.5, 0.0, 0.85)
             self._viewer.cam.distance, self._viewer.cam.azimuth = 2.2, 140.0

@@ -55,8 +55,10 @@ def test_the_same_graph_comes_up_and_ctrl_c_ends_it(left_behind):
     try:
         managed = tuple(node.executable for node in graph.nodes if node.managed)
         conductor.wait_until_active(managed, 90.0)
-        assert set(ros2("lifecycle", "nodes").split()) >= {f"/{name}" for name in managed}
-        topics = set(ros2("topic", "list").split())
+        # Without the daemon, which would outlive the test, and with time to discover.
+        alone = ("--no-daemon", "--spin-time", "5")
+        assert set(ros2("lifecycle", "nodes", *alone).split()) >= {f"/{name}" for name in managed}
+        topics = set(ros2("topic", "list", *alone).split())
         assert {"/action_chunk", "/command", "/safety/state", "/observation"} <= topics
         assert {f"/{topic}" for topic in graph.contract.controller_topics} <= topics
     finally:

@@ -53,10 +53,6 @@ class JointSample:
         """Return positions by name."""
         return dict(zip(self.names, self.positions.tolist(), strict=True))
 
-    def velocity_of(self) -> dict[str, float]:
-        """Return velocities by name."""
-        return dict(zip(self.names, self.velocities.tolist(), strict=True))
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Observation:

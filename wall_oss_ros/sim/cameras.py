@@ -45,7 +45,7 @@ class SimCameras:
         self._known = {model.camera(i).name for i in range(model.ncam)}
         for name in names:
             self._check_camera(name)
-        self._names, self._px, self._seed = tuple(names), px, seed
+        self._names, self._seed = tuple(names), seed
         self._data = mujoco.MjData(model)
         self._renderer = OffscreenRenderer(model, px, px)
         self._view: tuple[tuple[int, int, bool], OffscreenRenderer] | None = None

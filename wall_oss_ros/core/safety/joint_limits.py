@@ -18,14 +18,12 @@ class JointLimits:
     name = "joint_limits"
 
     def __init__(self, contract: RobotContract) -> None:
+        speeds = {name: joint.velocity for name, joint in contract.limited_joints.items()}
+        # A gripper command is a goal, not a motion: its controller moves at its own speed.
         self._limits: dict[str, tuple[float, float, float]] = {
-            name: (*joint.position, joint.velocity)
-            for name, joint in contract.limited_joints.items()
+            name: (low, high, speeds.get(name, float("inf")))
+            for name, (low, high) in contract.joint_ranges.items()
         }
-        for gripper in contract.grippers.values():
-            low, high = sorted((gripper.closed, gripper.open))
-            # A gripper command is a goal, not a motion: its controller moves at its own speed.
-            self._limits[gripper.joint] = (low, high, float("inf"))
 
     def check(self, command: RobotCommand, situation: Situation) -> Verdict:
         """Limit positions, steps and velocities; the reason names the worst joint."""

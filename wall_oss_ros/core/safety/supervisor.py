@@ -78,7 +78,6 @@ class SafetySupervisor:
         self._preconditions = tuple(preconditions)
         self.counts = {rule.name: RuleCount() for rule in self._rules}
         self._measured: JointSample | None = None
-        self._measured_tools: dict[str, Pose] = {}
         self._command: RobotCommand | None = None
         self._heartbeats: dict[str, int] = {}
         self._sent: RobotCommand | None = None
@@ -196,9 +195,9 @@ class SafetySupervisor:
 
     def measured_tools(self) -> Mapping[str, Pose]:
         """Return the measured tool poses by side; empty before the first joint states."""
-        if self._measured is not None:
-            self._measured_tools = self._kinematics.tool_poses(self._measured.position_of())
-        return self._measured_tools
+        if self._measured is None:
+            return {}
+        return self._kinematics.tool_poses(self._measured.position_of())
 
     def _fold(self, command: RobotCommand, now_ns: int, dt: float) -> Verdict:
         situation = Situation(now_ns, dt, self._measured, self._present_sent(), self._heartbeats)

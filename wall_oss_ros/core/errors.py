@@ -29,6 +29,14 @@ class PolicyError(WallOssError):
     """A policy back end cannot be loaded or cannot answer."""
 
 
+class ModelError(PolicyError):
+    """The model is given something it cannot use: a shape, a number, a token, a text too long."""
+
+
+class CheckpointError(ModelError):
+    """A checkpoint is incomplete, of an unknown kind, or does not hold what is asked of it."""
+
+
 class BagError(WallOssError):
     """A recording cannot be read, or does not hold what is needed."""
 

@@ -1,0 +1,326 @@
+"""What kind of Wall-OSS a checkpoint is: every size and every choice, read from its config.json.
+
+Names follow the checkpoint's own keys. Where the file is silent the values of the published code of
+that variant hold; where the weights say otherwise (`variant.py`) the weights win.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from wall_oss_ros.core.errors import CheckpointError
+
+
+@dataclass(frozen=True, slots=True)
+class VisionConfig:
+    """The vision tower of Qwen2.5-VL.
+
+    Attributes:
+        depth: blocks.
+        hidden_size: channels of a patch.
+        intermediate_size: channels inside the MLP.
+        num_heads: attention heads.
+        in_channels: 3, colours.
+        out_hidden_size: channels of a merged token, those of the decoder.
+        patch_size: edge of a patch [px].
+        temporal_patch_size: frames a patch spans; a still image is repeated.
+        spatial_merge_size: patches per edge of a merged token.
+        window_size: edge of an attention window [px].
+        fullatt_block_indexes: blocks that attend across the whole image.
+    """
+
+    depth: int = 32
+    hidden_size: int = 1280
+    intermediate_size: int = 3420
+    num_heads: int = 16
+    in_channels: int = 3
+    out_hidden_size: int = 2048
+    patch_size: int = 14
+    temporal_patch_size: int = 2
+    spatial_merge_size: int = 2
+    window_size: int = 112
+    fullatt_block_indexes: tuple[int, ...] = (7, 15, 23, 31)
+
+    @property
+    def patch_numbers(self) -> int:
+        """Numbers in one row of ``pixel_values``."""
+        return self.in_channels * self.temporal_patch_size * self.patch_size**2
+
+    @property
+    def factor(self) -> int:
+        """Edges of an image are multiples of this [px]."""
+        return self.patch_size * self.spatial_merge_size
+
+
+@dataclass(frozen=True, slots=True)
+class ExpertConfig:
+    """One expert of the decoder: channels it reads and writes, channels inside its MLP."""
+
+    hidden_size: int
+    intermediate_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """Everything that shapes the model.
+
+    Attributes:
+        vocab_size: rows of the embedding table.
+        hidden_size: channels of the residual stream.
+        num_hidden_layers: decoder layers.
+        num_attention_heads: query heads, the same for every expert.
+        num_key_value_heads: key and value heads.
+        rms_norm_eps: epsilon of every norm.
+        rope_theta: base of the rotary frequencies.
+        mrope_section: frequencies that take the temporal, height and width position.
+        experts: 0 text and images, 1 actions.
+        attention_moe: experts have their own projections (0.5); otherwise expert 0's serve both.
+        norm_moe: experts have their own norms.
+        action_dim: numbers in an action row.
+        state_dim: numbers in the state.
+        action_hidden_size: channels of the flow head.
+        state_hidden_size: channels of the projected state.
+        proj_with_mask: actions and state enter with their masks beside them.
+        state_as_text: the state is written into the prompt; otherwise one token carries it.
+        causal_actions: an action row sees the rows before it; otherwise it sees all rows.
+        predict_x: the head predicts the clean action (x-prediction), not the velocity.
+        time_scale: times end here instead of at 1 (``s`` of the noise scheduler).
+        time_shift: times are bent by k t / (1 + (k - 1) t).
+        slide_masked: masked dimensions slide to their normalised zero; otherwise they run free.
+        tied_head: text logits come from the embedding table (no ``lm_head`` of its own).
+        horizon: rows of a chunk as trained.
+        image_token_id: placeholder of one merged image token.
+        video_token_id: placeholder of a video token (not supported, recognised).
+        vision_start_token_id: before an image.
+        eos_token_id: ends a generated text.
+        action_token_id: placeholder of one action row, None if only the token types tell.
+        state_token_id: placeholder of the projected state, None for one below the action token.
+        dof_config: action keys and their widths, in order.
+        agent_pos_config: state keys and their widths, in order.
+        vision: the vision tower.
+    """
+
+    vocab_size: int = 155765
+    hidden_size: int = 2048
+    num_hidden_layers: int = 36
+    num_attention_heads: int = 16
+    num_key_value_heads: int = 2
+    rms_norm_eps: float = 1e-6
+    rope_theta: float = 1e6
+    mrope_section: tuple[int, int, int] = (16, 24, 24)
+    experts: tuple[ExpertConfig, ExpertConfig] = (
+        ExpertConfig(2048, 11008),
+        ExpertConfig(1024, 2048),
+    )
+    attention_moe: bool = True
+    norm_moe: bool = True
+    action_dim: int = 26
+    state_dim: int = 26
+    action_hidden_size: int = 1024
+    state_hidden_size: int = 2048
+    proj_with_mask: bool = True
+    state_as_text: bool = True
+    causal_actions: bool = True
+    predict_x: bool = False
+    time_scale: float = 0.999
+    time_shift: float = 1.0
+    slide_masked: bool = True
+    tied_head: bool = True
+    horizon: int = 32
+    image_token_id: int = 151655
+    video_token_id: int = 151656
+    vision_start_token_id: int = 151652
+    eos_token_id: int = 151645
+    action_token_id: int | None = None
+    state_token_id: int | None = None
+    dof_config: Mapping[str, int] = field(default_factory=dict)
+    agent_pos_config: Mapping[str, int] = field(default_factory=dict)
+    vision: VisionConfig = field(default_factory=VisionConfig)
+
+    @property
+    def head_dim(self) -> int:
+        """Channels of an attention head."""
+        return self.hidden_size // self.num_attention_heads
+
+    @property
+    def attention_experts(self) -> int:
+        """How many sets of attention projections there are."""
+        return 2 if self.attention_moe else 1
+
+    @property
+    def norm_experts(self) -> int:
+        """How many sets of norms there are."""
+        return 2 if self.norm_moe else 1
+
+    @property
+    def variant(self) -> str:
+        """Which published family this is, in words."""
+        attention = "per-expert" if self.attention_moe else "shared"
+        block = "causal" if self.causal_actions else "bidirectional"
+        state = "text" if self.state_as_text else "token"
+        family = "Wall-OSS-0.5" if self.attention_moe else "Wall-OSS flow v0.1"
+        return (
+            f"{family} ({attention} attention, {block} action block, state as {state}, "
+            f"{self.action_dim}-D)"
+        )
+
+
+# The model as published: section 1 of the checkpoint's own configuration.
+PUBLISHED = ModelConfig()
+
+# The smallest that still has every part; for tests and `wall-oss bench --size tiny`.
+TINY = ModelConfig(
+    vocab_size=155765,
+    hidden_size=64,
+    num_hidden_layers=3,
+    num_attention_heads=4,
+    num_key_value_heads=2,
+    mrope_section=(2, 3, 3),
+    experts=(ExpertConfig(64, 96), ExpertConfig(32, 48)),
+    action_hidden_size=32,
+    state_hidden_size=64,
+    vision=VisionConfig(
+        depth=4,
+        hidden_size=32,
+        intermediate_size=48,
+        num_heads=2,
+        out_hidden_size=64,
+        fullatt_block_indexes=(1, 3),
+    ),
+)
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Return the content of a config.json.
+
+    Raises:
+        CheckpointError: if it is missing or no JSON object.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CheckpointError(f"no model configuration: {path}: {error.strerror}") from None
+    except ValueError as error:
+        raise CheckpointError(f"{path} is not JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{path} is not a JSON object")
+    return content
+
+
+def config_from(content: Mapping[str, Any]) -> ModelConfig:
+    """Return the configuration that a config.json states.
+
+    Args:
+        content: the file, flat (text fields at the top level) or with a ``text_config``.
+
+    Raises:
+        CheckpointError: if a needed key is missing, or asks for something that is not supported.
+    """
+    content = {**content, **content.get("text_config", {})}
+    _refuse_unsupported(content)
+    try:
+        rope = content.get("rope_scaling") or content.get("rope_parameters") or {}
+        attention_moe = bool(content.get("attention_moe", False))
+        hidden = int(content["hidden_size"])
+        experts = tuple(
+            ExpertConfig(int(e["hidden_size"]), int(e["intermediate_size"]))
+            for e in content["experts"]
+        )
+        widths = content.get("dim_inputs") or [e.hidden_size for e in experts]
+        experts = tuple(
+            ExpertConfig(int(w), e.intermediate_size) for w, e in zip(widths, experts, strict=True)
+        )
+        scheduler = content.get("noise_scheduler") or {}
+        dof = {str(k): int(v) for k, v in (content.get("dof_config") or {}).items()}
+        agent = {str(k): int(v) for k, v in (content.get("agent_pos_config") or {}).items()}
+        if len(experts) != 2:
+            raise CheckpointError(f"config: {len(experts)} experts; expected 2 (text, action)")
+        return ModelConfig(
+            vocab_size=int(content["vocab_size"]),
+            hidden_size=hidden,
+            num_hidden_layers=int(content["num_hidden_layers"]),
+            num_attention_heads=int(content["num_attention_heads"]),
+            num_key_value_heads=int(content["num_key_value_heads"]),
+            rms_norm_eps=float(content.get("rms_norm_eps", 1e-6)),
+            rope_theta=float(content.get("rope_theta") or rope.get("rope_theta") or 1e6),
+            mrope_section=_triple(rope.get("mrope_section", (16, 24, 24))),
+            experts=(experts[0], experts[1]),
+            attention_moe=attention_moe,
+            norm_moe=bool(content.get("norm_moe", False)),
+            action_dim=sum(dof.values()) or 26,
+            state_dim=sum(agent.values()) or sum(dof.values()) or 26,
+            action_hidden_size=int(content.get("action_hidden_size") or experts[1].hidden_size),
+            state_hidden_size=int(content.get("state_hidden_size") or hidden),
+            proj_with_mask=bool(content.get("proj_with_mask", True)),
+            state_as_text=bool(content.get("use_state_string_representation", False)),
+            causal_actions=bool(content.get("causal_action_attention_mask", False)),
+            predict_x=bool(content.get("use_x_pred", False)),
+            # The code of flow v0.1 ignores the scheduler at inference and leaves masked dimensions
+            # alone; that of 0.5 uses both.
+            time_scale=float(scheduler.get("s", 0.999)) if attention_moe else 1.0,
+            time_shift=float(scheduler.get("time_shift", 1.0)) if attention_moe else 1.0,
+            slide_masked=attention_moe,
+            tied_head=bool(content.get("tie_word_embeddings", True)),
+            horizon=int(content.get("action_horizon_flow") or 32),
+            image_token_id=int(content.get("image_token_id", 151655)),
+            video_token_id=int(content.get("video_token_id", 151656)),
+            vision_start_token_id=int(content.get("vision_start_token_id", 151652)),
+            eos_token_id=_first(content.get("eos_token_id", 151645)),
+            action_token_id=content.get("action_token_id"),
+            state_token_id=content.get("propri_token_id"),
+            dof_config=dof,
+            agent_pos_config=agent,
+            vision=_vision_from(content.get("vision_config") or {}, hidden),
+        )
+    except KeyError as error:
+        raise CheckpointError(f"config: key {error} is missing") from None
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"config: {error}") from None
+
+
+def _vision_from(content: Mapping[str, Any], hidden_size: int) -> VisionConfig:
+    known = {item.name for item in fields(VisionConfig)}
+    given = {key: value for key, value in content.items() if key in known}
+    given.setdefault("out_hidden_size", hidden_size)
+    if "in_chans" in content:  # the name in older files
+        given["in_channels"] = content["in_chans"]
+    if "fullatt_block_indexes" in given:
+        given["fullatt_block_indexes"] = tuple(given["fullatt_block_indexes"])
+    return VisionConfig(**given)
+
+
+def _refuse_unsupported(content: Mapping[str, Any]) -> None:
+    """Refuse what no published checkpoint uses and no test vector covers."""
+    for key, fault in {
+        "use_adarms": "adaptive norms",
+        "use_sliding_window": "sliding-window attention",
+    }.items():
+        if content.get(key):
+            raise CheckpointError(f"config: {key} is true, but {fault} are not supported")
+    for key, fault in {
+        "mlp_moe": "an MLP shared by the experts is",
+        "use_flow_action_expert": "a model without flow head is",
+    }.items():
+        if content.get(key) is False:
+            raise CheckpointError(f"config: {key} is false, but {fault} not supported")
+    widths = set(content.get("dim_inputs") or ())
+    if not content.get("attention_moe") and len(widths) > 1:
+        raise CheckpointError(
+            f"config: shared attention (attention_moe false) with experts of widths "
+            f"{sorted(widths)} is not supported"
+        )
+    if content.get("hidden_act", "silu") != "silu":
+        raise CheckpointError(f"config: hidden_act is {content['hidden_act']!r}; expected 'silu'")
+
+
+def _triple(value: Any) -> tuple[int, int, int]:
+    t, h, w = (int(number) for number in value)
+    return t, h, w
+
+
+def _first(value: Any) -> int:
+    return int(value[0] if isinstance(value, list) else value)

@@ -7,6 +7,7 @@ A causal decoder (Qwen2.5, arXiv 2412.15115) in a mixture-of-transformers (arXiv
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import torch
@@ -19,49 +20,47 @@ from wall_oss_ros.model.rope import MultimodalRope, rotate
 TEXT, ACTION = 0, 1
 
 
-class Cache(Protocol):
-    """Keys and values of the tokens before: (B, key heads, tokens, D) per layer."""
+class Memory(Protocol):
+    """Keys and values of one layer, (B, key heads, tokens, D) each."""
 
-    def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    def extend(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Return all keys and values, the new ones behind the old."""
 
 
-class GrowingCache:
+class Growing:
     """Keeps every token it sees: the prompt, and text while it is written."""
 
     def __init__(self) -> None:
-        self.layers: list[tuple[Tensor, Tensor]] = []
+        self.keys: Tensor | None = None
+        self.values: Tensor | None = None
 
-    @property
-    def length(self) -> int:
-        """Tokens in the cache."""
-        return self.layers[0][0].shape[2] if self.layers else 0
+    def extend(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Add tokens."""
+        if self.keys is not None and self.values is not None:
+            keys, values = torch.cat((self.keys, keys), 2), torch.cat((self.values, values), 2)
+        self.keys, self.values = keys, values
+        return keys, values
 
-    def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Add to a layer."""
-        if layer == len(self.layers):
-            self.layers.append((keys, values))
-        else:
-            old = self.layers[layer]
-            self.layers[layer] = (torch.cat((old[0], keys), 2), torch.cat((old[1], values), 2))
-        return self.layers[layer]
+    def content(self) -> tuple[Tensor, Tensor]:
+        """Return keys and values of all tokens so far.
+
+        Raises:
+            ValueError: if there were none.
+        """
+        if self.keys is None or self.values is None:
+            raise ValueError("the memory is empty")
+        return self.keys, self.values
 
 
-class PrefixCache:
-    """The prompt, read only: each denoising step sees it and its own rows."""
+class ReadOnly:
+    """A prompt that each denoising step sees before its own rows, and that stays as it is."""
 
-    def __init__(self, prompt: GrowingCache) -> None:
-        self.layers = prompt.layers
+    def __init__(self, keys: Tensor, values: Tensor) -> None:
+        self.keys, self.values = keys, values
 
-    @property
-    def length(self) -> int:
-        """Tokens of the prompt."""
-        return self.layers[0][0].shape[2]
-
-    def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    def extend(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Return prompt and rows; nothing is kept."""
-        old = self.layers[layer]
-        return torch.cat((old[0], keys), 2), torch.cat((old[1], values), 2)
+        return torch.cat((self.keys, keys), 2), torch.cat((self.values, values), 2)
 
 
 class _Attention(nn.Module):
@@ -110,32 +109,31 @@ def _norms(config: ModelConfig) -> nn.ModuleList:
 
 
 class _Layer(nn.Module):
-    def __init__(self, config: ModelConfig, index: int) -> None:
+    def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.index = index
         self.input_layernorms = _norms(config)
         self.post_attention_layernorms = _norms(config)
         self.self_attn = _Attention(config)
         self.moe = _Experts(config)
 
-    def remember(self, x: Tensor, expert: int, rope: tuple[Tensor, Tensor], cache: Cache) -> None:
-        """Only put the tokens' keys and values into the cache."""
+    def remember(self, x: Tensor, expert: int, rope: tuple[Tensor, Tensor], memory: Memory) -> None:
+        """Only put the tokens' keys and values into the memory."""
         norm = min(expert, len(self.input_layernorms) - 1)
         _, k, v = self.self_attn.project(self.input_layernorms[norm](x), expert, *rope)
-        cache.extend(self.index, k, v)
+        memory.extend(k, v)
 
     def forward(
         self,
         x: Tensor,
         expert: int,
         rope: tuple[Tensor, Tensor],
-        cache: Cache,
+        memory: Memory,
         mask: Tensor | None,
         causal: bool,
     ) -> Tensor:
         norm = min(expert, len(self.input_layernorms) - 1)
         q, k, v = self.self_attn.project(self.input_layernorms[norm](x), expert, *rope)
-        k, v = cache.extend(self.index, k, v)
+        k, v = memory.extend(k, v)
         x = x + self.self_attn.output(attend(q, k, v, mask, causal), expert)
         mlp = self.moe.experts[expert]
         out: Tensor = x + mlp(self.post_attention_layernorms[norm](x))
@@ -148,29 +146,29 @@ class Decoder(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
-        self.layers = nn.ModuleList(_Layer(config, i) for i in range(config.num_hidden_layers))
+        self.layers = nn.ModuleList(_Layer(config) for _ in range(config.num_hidden_layers))
         self.norms = _norms(config)
         self.rope = MultimodalRope(config.head_dim, config.rope_theta, config.mrope_section)
 
-    def read(self, x: Tensor, positions: Tensor, cache: Cache) -> None:
-        """Put a prompt into an empty cache, and no more: the last layer's output is not needed.
+    def read(self, x: Tensor, positions: Tensor, memories: Sequence[Memory]) -> None:
+        """Put a prompt into empty memories, and no more: the last layer's output is not needed.
 
         Args:
             x: (B, S, hidden) embedded tokens.
             positions: (3, B, S).
-            cache: empty.
+            memories: one per layer, empty.
         """
         rope = self.rope(positions)
-        for layer in self.layers[:-1]:
-            x = layer(x, TEXT, rope, cache, None, True)
-        self.layers[-1].remember(x, TEXT, rope, cache)
+        for layer, memory in zip(self.layers[:-1], memories[:-1], strict=True):
+            x = layer(x, TEXT, rope, memory, None, True)
+        self.layers[-1].remember(x, TEXT, rope, memories[-1])
 
     def forward(
         self,
         x: Tensor,
         expert: int,
         positions: Tensor,
-        cache: Cache,
+        memories: Sequence[Memory],
         mask: Tensor | None = None,
         causal: bool = False,
     ) -> Tensor:
@@ -180,12 +178,12 @@ class Decoder(nn.Module):
             x: (B, S, channels of the expert).
             expert: TEXT or ACTION.
             positions: (3, B, S).
-            cache: what came before; the tokens' keys and values are offered to it.
-            mask: (S, all tokens) bool, None to see everything in the cache.
-            causal: see only the tokens before; only for an empty cache.
+            memories: what came before, one per layer; these tokens are offered to them.
+            mask: (S, all tokens) bool, None to see everything in memory.
+            causal: see only the tokens before; only for empty memories.
         """
         rope = self.rope(positions)
-        for layer in self.layers:
-            x = layer(x, expert, rope, cache, mask, causal)
+        for layer, memory in zip(self.layers, memories, strict=True):
+            x = layer(x, expert, rope, memory, mask, causal)
         out: Tensor = self.norms[min(expert, len(self.norms) - 1)](x)
         return out

@@ -10,8 +10,9 @@ import math
 from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F
+
 from torch import Tensor, nn
+from torch.nn import functional
 
 from wall_oss_ros.model.config import ModelConfig
 
@@ -54,7 +55,7 @@ class FlowHead(nn.Module):
         """Return (B, H, inner) for noisy actions and mask (B, H, action_dim) at a time ()."""
         rows = self.w1(torch.cat((x, dof_mask), dim=-1) if self.with_mask else x)
         when = time_embedding(time, self.inner).expand(*rows.shape[:-1], -1)
-        out: Tensor = self.w3(F.silu(self.w2(torch.cat((rows, when), dim=-1))))
+        out: Tensor = self.w3(functional.silu(self.w2(torch.cat((rows, when), dim=-1))))
         return out
 
     def velocity(self, hidden: Tensor, x: Tensor, time: Tensor) -> Tensor:

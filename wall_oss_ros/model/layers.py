@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
+
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 class RMSNorm(nn.Module):
@@ -39,7 +40,7 @@ class GatedMLP(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return (..., width)."""
         gate, up = self.gate_up_proj(x).chunk(2, dim=-1)
-        out: Tensor = self.down_proj(F.silu(gate) * up)
+        out: Tensor = self.down_proj(functional.silu(gate) * up)
         return out
 
 
@@ -59,11 +60,11 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, causal: bool) -
     batch, heads, rows, channels = q.shape
     group = heads // k.shape[1]
     if causal:
-        out = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=group > 1)
+        out = functional.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=group > 1)
     else:
         # Folding the group into the rows lets every kernel take the mask, and reads k and v once.
         q = q.reshape(batch, k.shape[1], group * rows, channels)
         folded = None if mask is None else mask.repeat(group, 1)
-        out = F.scaled_dot_product_attention(q, k, v, attn_mask=folded)
+        out = functional.scaled_dot_product_attention(q, k, v, attn_mask=folded)
         out = out.reshape(batch, heads, rows, channels)
     return out.transpose(1, 2).reshape(batch, rows, heads * channels)

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
+
 from torch import Tensor, nn
+from torch.nn import functional
 
 from wall_oss_ros.core.errors import ModelError
 from wall_oss_ros.model.config import VisionConfig
@@ -66,7 +67,7 @@ class Segments:
         if self.slots is not None:
             qkv = qkv[:, self.slots]
         q, k, v = qkv.view(3, self.count, self.length, heads, channels).transpose(2, 3)
-        out = F.scaled_dot_product_attention(q, k, v, attn_mask=self.mask)
+        out = functional.scaled_dot_product_attention(q, k, v, attn_mask=self.mask)
         out = out.transpose(1, 2).reshape(-1, heads * channels)
         return out if self.places is None else out[self.places]
 
@@ -181,7 +182,7 @@ class _PatchEmbed(nn.Module):
 
     def forward(self, patches: Tensor) -> Tensor:
         weight = self.proj.weight
-        return F.linear(patches.to(weight.dtype), weight.flatten(1))
+        return functional.linear(patches.to(weight.dtype), weight.flatten(1))
 
 
 class _Merger(nn.Module):

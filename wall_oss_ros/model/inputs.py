@@ -1,0 +1,237 @@
+"""Checks of what `generate_flow_action` is given, before any of it is used.
+
+Everything after this file can rely on shapes, finite numbers and an unpadded prompt that ends in one
+block of action rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from wall_oss_ros.core.errors import ModelError
+from wall_oss_ros.model.config import ModelConfig
+from wall_oss_ros.model.rope import position_ids
+from wall_oss_ros.model.vision import Grid
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FlowInputs:
+    """Checked inputs, on one device; B rows, H action rows, P prompt tokens.
+
+    Attributes:
+        prompt: (B, P) token ids before the action rows.
+        positions: (3, B, P + H).
+        pixel_values: (patches, 1176) or None without images.
+        grids: patches of each image: frames, rows, columns.
+        state: (B, 1, state_dim) normalised, or None where the prompt holds it as text.
+        state_mask: (B, 1, state_dim).
+        state_token_id: placeholder of the state, where there is one.
+        dof_mask: (B, H, action_dim) float32, 1 for active dimensions.
+        noise: (B, H, action_dim) float32.
+    """
+
+    prompt: Tensor
+    positions: Tensor
+    pixel_values: Tensor | None
+    grids: tuple[Grid, ...]
+    state: Tensor | None
+    state_mask: Tensor | None
+    state_token_id: int
+    dof_mask: Tensor
+    noise: Tensor
+
+    @property
+    def horizon(self) -> int:
+        """Action rows."""
+        return self.noise.shape[1]
+
+
+def tensor(value: Any, name: str, shape: tuple[int | None, ...], dtype: torch.dtype) -> Tensor:
+    """Return a value as a tensor of a type.
+
+    Args:
+        value: tensor or array.
+        name: for messages.
+        shape: expected; None for any size.
+        dtype: wanted.
+
+    Raises:
+        ModelError: for another shape, an empty tensor, or numbers that are not finite.
+    """
+    if value is None:
+        raise ModelError(f"{name} is missing; expected {_shape_text(shape)}")
+    try:
+        out = torch.as_tensor(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ModelError(f"{name} is no tensor: {error}") from None
+    if out.ndim != len(shape) or any(
+        want is not None and got != want for got, want in zip(out.shape, shape, strict=True)
+    ):
+        raise ModelError(f"{name} is {_shape_text(out.shape)}; expected {_shape_text(shape)}")
+    if not out.numel():
+        raise ModelError(f"{name} is empty: {_shape_text(out.shape)}")
+    if out.is_floating_point() and not bool(torch.isfinite(out).all()):
+        bad = int((~torch.isfinite(out)).sum())
+        raise ModelError(f"{name}: {bad} of {out.numel()} numbers are not finite")
+    return out.to(dtype)
+
+
+def check_prompt(
+    config: ModelConfig,
+    input_ids: Any,
+    attention_mask: Any,
+    pixel_values: Any,
+    image_grid_thw: Any,
+) -> tuple[Tensor, Tensor | None, tuple[Grid, ...]]:
+    """Return token ids (B, S), pixel values and image sizes.
+
+    Raises:
+        ModelError: for ids outside the embedding, padding, video, or images that do not fit.
+    """
+    ids = tensor(input_ids, "input_ids", (None, None), torch.long)
+    if int(ids.min()) < 0 or int(ids.max()) >= config.vocab_size:
+        raise ModelError(
+            f"input_ids go from {int(ids.min())} to {int(ids.max())}; "
+            f"the embedding has {config.vocab_size} rows"
+        )
+    if attention_mask is not None:
+        mask = tensor(attention_mask, "attention_mask", tuple(ids.shape), torch.long)
+        if not bool((mask == 1).all()):
+            raise ModelError(
+                "attention_mask marks padding, which is not supported (published implementations "
+                "disagree on it); give rows of equal length, or one at a time"
+            )
+    if bool((ids == config.video_token_id).any()):
+        raise ModelError("the prompt holds video placeholders; only images are supported")
+    tokens = int((ids == config.image_token_id).sum())
+    if pixel_values is None:
+        if tokens:
+            raise ModelError(f"the prompt has room for {tokens} image tokens, but no pixel_values")
+        return ids, None, ()
+    vision = config.vision
+    pixels = tensor(pixel_values, "pixel_values", (None, vision.patch_numbers), torch.float32)
+    sizes = tensor(image_grid_thw, "image_grid_thw", (None, 3), torch.long)
+    grids: tuple[Grid, ...] = tuple((int(t), int(h), int(w)) for t, h, w in sizes.tolist())
+    if min(min(grid) for grid in grids) < 1:
+        raise ModelError(f"image_grid_thw holds {min(min(g) for g in grids)}; expected 1 or more")
+    patches = sum(t * h * w for t, h, w in grids)
+    if len(pixels) != patches:
+        raise ModelError(
+            f"pixel_values hold {len(pixels)} patches, image_grid_thw asks for {patches}"
+        )
+    merged = patches // vision.spatial_merge_size**2
+    if merged != tokens:
+        raise ModelError(f"the images give {merged} tokens, the prompt has room for {tokens}")
+    return ids, pixels, grids
+
+
+def action_block(
+    config: ModelConfig, ids: Tensor, token_types: Any, horizon: int
+) -> tuple[int, int]:
+    """Return where the action rows start (the prompt's length) and their token id.
+
+    Args:
+        config: of the model.
+        ids: (B, S) token ids.
+        token_types: (B, S), 1 for action rows; None to find them by the configured token id.
+        horizon: rows asked for.
+
+    Raises:
+        ModelError: if they are not one block of `horizon` at the same place in every row.
+    """
+    if token_types is not None:
+        types = tensor(token_types, "moe_token_types", tuple(ids.shape), torch.bool)
+    elif config.action_token_id is not None:
+        types = ids == config.action_token_id
+    else:
+        raise ModelError("moe_token_types is missing, and the configuration has no action_token_id")
+    if not bool((types == types[:1]).all()):
+        raise ModelError("the action rows start at different places; rows must align")
+    places = types[0].nonzero().flatten()
+    if len(places) != horizon or int(places[-1] - places[0]) != horizon - 1:
+        raise ModelError(
+            f"the prompt has room for {len(places)} action rows; expected one block of {horizon}"
+        )
+    start = int(places[0])
+    if start == 0:
+        raise ModelError("the prompt is empty before the action rows")
+    return start, int(ids[0, start])
+
+
+def check_flow_inputs(
+    config: ModelConfig,
+    *,
+    input_ids: Any,
+    attention_mask: Any,
+    pixel_values: Any,
+    image_grid_thw: Any,
+    proprioception: Any,
+    agent_pos_mask: Any,
+    dof_mask: Any,
+    moe_token_types: Any,
+    action_horizon: int,
+    action_dim: int | None,
+    noise: Any,
+    generator: torch.Generator | None,
+    device: torch.device,
+) -> FlowInputs:
+    """Check everything and move it to the device.
+
+    Tokens behind the action rows are dropped: no action row sees them.
+
+    Raises:
+        ModelError: naming the argument, what was got and what was expected.
+    """
+    if not isinstance(action_horizon, int) or action_horizon < 1:
+        raise ModelError(f"action_horizon is {action_horizon!r}; expected 1 or more rows")
+    if action_dim not in (None, config.action_dim):
+        raise ModelError(f"action_dim is {action_dim}; this model has {config.action_dim}")
+    ids, pixels, grids = check_prompt(
+        config, input_ids, attention_mask, pixel_values, image_grid_thw
+    )
+    start, action_id = action_block(config, ids, moe_token_types, action_horizon)
+    batch = len(ids)
+    rows = (batch, action_horizon, config.action_dim)
+    masks = tensor(dof_mask, "dof_mask", rows, torch.float32)
+    if not bool(((masks == 0) | (masks == 1)).all()):
+        raise ModelError("dof_mask holds numbers other than 0 and 1")
+    state = state_mask = None
+    # The two placeholders are added to the vocabulary together, the state's first.
+    state_id = config.state_token_id if config.state_token_id is not None else action_id - 1
+    if not config.state_as_text:
+        one = (batch, 1, config.state_dim)
+        state = tensor(proprioception, "proprioception", one, torch.float32)
+        state_mask = tensor(agent_pos_mask, "agent_pos_mask", one, torch.float32)
+        counts = (ids[:, :start] == state_id).sum(dim=1)
+        if not bool((counts == 1).all()):
+            raise ModelError(
+                f"the prompt holds {counts.tolist()} state tokens ({state_id}) per row; expected 1"
+            )
+    if noise is None:
+        noise = torch.randn(rows, generator=generator)
+    positions = position_ids(ids, grids, config.image_token_id, config.vision.spatial_merge_size)
+    put = _on(device)
+    return FlowInputs(
+        prompt=put(ids[:, :start]),
+        positions=put(positions[:, :, : start + action_horizon]),
+        pixel_values=None if pixels is None else put(pixels),
+        grids=grids,
+        state=None if state is None else put(state),
+        state_mask=None if state_mask is None else put(state_mask),
+        state_token_id=state_id,
+        dof_mask=put(masks),
+        noise=put(tensor(noise, "noise", rows, torch.float32)),
+    )
+
+
+def _on(device: torch.device) -> Any:
+    return lambda value: value.to(device)
+
+
+def _shape_text(shape: Sequence[int | None]) -> str:
+    return "(" + ", ".join("any" if size is None else str(size) for size in shape) + ")"

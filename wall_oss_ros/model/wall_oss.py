@@ -1,0 +1,249 @@
+"""The model: prompt, pictures and state in, a chunk of action rows out.
+
+Reading order: `generate_flow_action` is the whole computation. The prompt is encoded once into a
+cache of keys and values; a velocity then runs the action rows against it; Euler steps walk from
+noise to actions. `engine.py` runs the same parts faster; this file is the reference for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from wall_oss_ros.core.errors import ModelError
+from wall_oss_ros.model.config import ModelConfig
+from wall_oss_ros.model.decoder import ACTION, Decoder, Growing, Memory, ReadOnly
+from wall_oss_ros.model.flow import FlowHead, Velocity, integrate, sliding, times
+from wall_oss_ros.model.inputs import FlowInputs, check_flow_inputs
+from wall_oss_ros.model.normalizer import Normalizers
+from wall_oss_ros.model.vision import Grid, VisionPlan, VisionTower
+
+
+class WallOssModel(nn.Module):
+    """Wall-OSS of one configuration; parameters are named as in the 0.5 checkpoint.
+
+    Args:
+        config: sizes and choices.
+        normalizers: statistics of the checkpoint; none, and actions stay normalised.
+    """
+
+    def __init__(self, config: ModelConfig, normalizers: Normalizers | None = None) -> None:
+        super().__init__()
+        self.config = config
+        self.normalizers = normalizers or Normalizers()
+        self.model = Decoder(config)
+        self.visual = VisionTower(config.vision)
+        self.action_preprocessor = FlowHead(config)
+        self._plans: dict[tuple[Grid, ...], VisionPlan] = {}
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        folder: str | Path | None = None,
+        *,
+        weights: str | Path | None = None,
+        config: str | Path | None = None,
+        normalizers: Any = None,
+        dtype: torch.dtype = torch.float32,
+        device: str | torch.device = "cpu",
+    ) -> WallOssModel:
+        """Load a checkpoint: a published folder, or a weight file and a configuration.
+
+        Args:
+            folder: config.json, weights (one file or shards) and normaliser side files.
+            weights: a .safetensors file, instead of a folder.
+            config: its configuration, with `weights`.
+            normalizers: ``{"action": {key: (minimum, delta)}, "state": {...}}``; in place of those
+                of the checkpoint.
+            dtype: of the large matrices; norms and flow head stay float32.
+            device: where the model lives.
+
+        Raises:
+            CheckpointError: listing what is missing, unexpected, or of another shape.
+        """
+        from wall_oss_ros.model.checkpoint import load
+
+        return load(
+            cls,
+            folder=folder,
+            weights=weights,
+            config=config,
+            normalizers=normalizers,
+            dtype=dtype,
+            device=torch.device(device),
+        )
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.model.embed_tokens.weight.device
+
+    @torch.no_grad()
+    def generate_flow_action(
+        self,
+        input_ids: Any,
+        attention_mask: Any = None,
+        pixel_values: Any = None,
+        image_grid_thw: Any = None,
+        proprioception: Any = None,
+        agent_pos_mask: Any = None,
+        dof_mask: Any = None,
+        moe_token_types: Any = None,
+        action_horizon: int = 32,
+        action_dim: int | None = None,
+        num_inference_timesteps: int = 10,
+        noise: Any = None,
+        dataset_names: str | Sequence[str] | None = None,
+        generator: torch.Generator | None = None,
+    ) -> dict[str, Tensor]:
+        """Return a chunk of action rows for every row of the batch.
+
+        Args:
+            input_ids: (B, S) prompt with placeholders for image tokens, for the state where it is
+                one token, and for `action_horizon` action rows.
+            attention_mask: (B, S) all ones; padding is refused.
+            pixel_values: (patches, 1176) normalised, all images in the order of the prompt.
+            image_grid_thw: (images, 3) frames, rows and columns of patches.
+            proprioception: (B, 1, state_dim) normalised state; unused where it is text.
+            agent_pos_mask: (B, 1, state_dim) 1 for state dimensions that exist.
+            dof_mask: (B, H, action_dim) 1 for action dimensions that exist.
+            moe_token_types: (B, S) 1 on the placeholders of action rows.
+            action_horizon: H, rows of the chunk.
+            action_dim: checked against the model where given.
+            num_inference_timesteps: Euler steps.
+            noise: (B, H, action_dim) the starting point; drawn where None.
+            dataset_names: key of the normalisation statistics, one for all or one per row.
+            generator: of the noise, on the CPU.
+
+        Returns:
+            ``predict_action_normalized`` (B, H, action_dim), and with normalisers
+            ``predict_action`` (B, H, action_dim) in the robot's units; float32.
+
+        Raises:
+            ModelError: naming the argument that cannot be used.
+        """
+        inputs = check_flow_inputs(
+            self.config,
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            pixel_values=pixel_values,
+            image_grid_thw=image_grid_thw,
+            proprioception=proprioception,
+            agent_pos_mask=agent_pos_mask,
+            dof_mask=dof_mask,
+            moe_token_types=moe_token_types,
+            action_horizon=action_horizon,
+            action_dim=action_dim,
+            noise=noise,
+            generator=generator,
+            device=self.device,
+        )
+        keys = self.normalizer_keys(dataset_names, len(inputs.prompt))
+        when = self.inference_times(num_inference_timesteps)
+        velocity = self.velocity_of(inputs, self.encode_prompt(inputs))
+        if self.config.slide_masked:
+            target = self.masked_target(keys)
+            velocity = sliding(velocity, inputs.noise, target, inputs.dof_mask)
+        actions = integrate(velocity, inputs.noise, when)
+        return self.output(actions, keys)
+
+    def inference_times(self, steps: int) -> Tensor:
+        """Return the (steps + 1,) times of the Euler walk on the model's device.
+
+        Raises:
+            ModelError: for less than one step.
+        """
+        if not isinstance(steps, int) or steps < 1:
+            raise ModelError(f"num_inference_timesteps is {steps!r}; expected 1 or more")
+        return times(steps, self.config.time_scale, self.config.time_shift).to(self.device)
+
+    def vision_plan(self, grids: tuple[Grid, ...]) -> VisionPlan:
+        """Return what the sizes of the images decide, kept for the next call."""
+        if grids not in self._plans:
+            if len(self._plans) > 16:
+                self._plans.clear()
+            self._plans[grids] = VisionPlan.of(self.config.vision, grids, self.device)
+        return self._plans[grids]
+
+    def embed_prompt(self, inputs: FlowInputs) -> Tensor:
+        """Return (B, P, hidden): words, image tokens and the state token."""
+        x: Tensor = self.model.embed_tokens(inputs.prompt)
+        if inputs.pixel_values is not None:
+            image = self.visual(inputs.pixel_values, self.vision_plan(inputs.grids))
+            x = put_images(x, inputs.prompt == self.config.image_token_id, image)
+        if inputs.state is not None and inputs.state_mask is not None:
+            state = self.action_preprocessor.embed_state(inputs.state, inputs.state_mask)
+            state = nn.functional.pad(state, (0, x.shape[-1] - state.shape[-1]))
+            place = (inputs.prompt == inputs.state_token_id)[..., None]
+            x = torch.where(place, state.to(x.dtype), x)
+        return x
+
+    def encode_prompt(self, inputs: FlowInputs) -> list[ReadOnly]:
+        """Return keys and values of the prompt, layer by layer."""
+        memories = [Growing() for _ in self.model.layers]
+        positions = inputs.positions[:, :, : inputs.prompt.shape[1]]
+        self.model.read(self.embed_prompt(inputs), positions, memories)
+        return [ReadOnly(*memory.content()) for memory in memories]
+
+    def action_mask(self, prompt: int, horizon: int) -> Tensor | None:
+        """Return (H, prompt + H) what an action row sees; None for everything."""
+        if not self.config.causal_actions:
+            return None
+        seen = torch.ones(horizon, prompt + horizon, dtype=torch.bool, device=self.device)
+        return seen.tril(prompt)
+
+    def velocity_of(self, inputs: FlowInputs, memories: Sequence[Memory]) -> Velocity:
+        """Return the velocity of action rows after a prompt."""
+        head, width = self.action_preprocessor, self.config.experts[ACTION].hidden_size
+        positions = inputs.positions[:, :, inputs.prompt.shape[1] :]
+        mask = self.action_mask(inputs.prompt.shape[1], inputs.horizon)
+        kind = self.model.embed_tokens.weight.dtype
+
+        def velocity(x: Tensor, time: Tensor) -> Tensor:
+            rows = head.embed(x, inputs.dof_mask, time)
+            rows = nn.functional.pad(rows, (0, width - rows.shape[-1])).to(kind)
+            hidden = self.model(rows, ACTION, positions, memories, mask)
+            return head.velocity(hidden, x, time)
+
+        return velocity
+
+    def normalizer_keys(
+        self, dataset_names: str | Sequence[str] | None, batch: int
+    ) -> tuple[str, ...] | None:
+        """Return the key of each row; None without normalisers.
+
+        Raises:
+            ModelError: for a key that the checkpoint does not offer, or one per row too few.
+        """
+        if not self.normalizers.action:
+            return None
+        names = [dataset_names] if dataset_names is None or isinstance(dataset_names, str) else None
+        names = list(dataset_names or ()) if names is None else names * batch
+        if len(names) != batch:
+            raise ModelError(f"dataset_names has {len(names)} names for {batch} rows")
+        return tuple(self.normalizers.key(name) for name in names)
+
+    def masked_target(self, keys: tuple[str, ...] | None) -> Tensor:
+        """Return (B or 1, 1, action_dim): where masked dimensions end, normalised."""
+        zero = torch.zeros(1, 1, self.config.action_dim, device=self.device)
+        if keys is None:
+            return zero
+        return torch.cat([self.normalizers.action[key].normalize(zero) for key in keys])
+
+    def output(self, actions: Tensor, keys: tuple[str, ...] | None) -> dict[str, Tensor]:
+        """Return normalised actions and, with normalisers, those in the robot's units."""
+        if keys is None:
+            return {"predict_action_normalized": actions}
+        rows = [self.normalizers.action[key].unnormalize(x) for key, x in zip(keys, actions)]
+        return {"predict_action_normalized": actions, "predict_action": torch.stack(rows)}
+
+
+def put_images(x: Tensor, place: Tensor, image: Tensor) -> Tensor:
+    """Return x (B, P, hidden) with image tokens (n, hidden) in their places (B, P), in order."""
+    # Which image token each place takes; where it takes none the number does not matter.
+    which = (place.flatten().cumsum(0) - 1).clamp(min=0).view(place.shape)
+    return torch.where(place[..., None], image.to(x.dtype)[which], x)

@@ -6,7 +6,6 @@ tensor more.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from torch import Tensor, nn
 from wall_oss_ros.core.errors import CheckpointError
 from wall_oss_ros.model import naming
 from wall_oss_ros.model.config import ModelConfig, config_from, read_config
-from wall_oss_ros.model.normalizer import Normalizers, Statistics
+from wall_oss_ros.model.normalizer import Normalizers
 from wall_oss_ros.model.weights import WeightFiles, find_weights, open_weights, read_tensors
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -259,6 +258,3 @@ def _shown(names: list[str], separator: str = ", ") -> str:
         return "none"
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return separator.join(names[:_SHOWN]) + more
-
-
-__all__ = ["Statistics", "load", "settle_config"]

@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable
 
 import torch
-
 from torch import Tensor, nn
 from torch.nn import functional
 

@@ -1,7 +1,7 @@
 """Checks of what `generate_flow_action` is given, before any of it is used.
 
-Everything after this file can rely on shapes, finite numbers and an unpadded prompt that ends in one
-block of action rows.
+Everything after this file can rely on shapes, finite numbers and an unpadded prompt with one block
+of action rows.
 """
 
 from __future__ import annotations

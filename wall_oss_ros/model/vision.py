@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-
 from torch import Tensor, nn
 from torch.nn import functional
 

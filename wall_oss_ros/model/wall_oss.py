@@ -238,7 +238,10 @@ class WallOssModel(nn.Module):
         """Return normalised actions and, with normalisers, those in the robot's units."""
         if keys is None:
             return {"predict_action_normalized": actions}
-        rows = [self.normalizers.action[key].unnormalize(x) for key, x in zip(keys, actions)]
+        rows = [
+            self.normalizers.action[key].unnormalize(x)
+            for key, x in zip(keys, actions, strict=True)
+        ]
         return {"predict_action_normalized": actions, "predict_action": torch.stack(rows)}
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from wall_oss_ros.model.config import ModelConfig
-from wall_oss_ros.model.layers import GatedMLP, RMSNorm, attend
+from wall_oss_ros.model.layers import GatedMLP, RMSNorm, Run, attend, call
 from wall_oss_ros.model.rope import MultimodalRope, rotate
 
 TEXT, ACTION = 0, 1
@@ -102,6 +102,10 @@ class _Experts(nn.Module):
             GatedMLP(e.hidden_size, e.intermediate_size, bias=False) for e in config.experts
         )
 
+    def run(self, x: Tensor, expert: int) -> Tensor:
+        out: Tensor = self.experts[expert](x)
+        return out
+
 
 def _norms(config: ModelConfig) -> nn.ModuleList:
     widths = [e.hidden_size for e in config.experts] if config.norm_moe else [config.hidden_size]
@@ -135,9 +139,7 @@ class _Layer(nn.Module):
         q, k, v = self.self_attn.project(self.input_layernorms[norm](x), expert, *rope)
         k, v = memory.extend(k, v)
         x = x + self.self_attn.output(attend(q, k, v, mask, causal), expert)
-        mlp = self.moe.experts[expert]
-        out: Tensor = x + mlp(self.post_attention_layernorms[norm](x))
-        return out
+        return x + self.moe.run(self.post_attention_layernorms[norm](x), expert)
 
 
 class Decoder(nn.Module):
@@ -146,21 +148,26 @@ class Decoder(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
-        self.layers = nn.ModuleList(_Layer(config) for _ in range(config.num_hidden_layers))
+        self.layers: Sequence[_Layer] = nn.ModuleList(  # type: ignore[assignment]
+            _Layer(config) for _ in range(config.num_hidden_layers)
+        )
         self.norms = _norms(config)
         self.rope = MultimodalRope(config.head_dim, config.rope_theta, config.mrope_section)
 
-    def read(self, x: Tensor, positions: Tensor, memories: Sequence[Memory]) -> None:
+    def read(
+        self, x: Tensor, positions: Tensor, memories: Sequence[Memory], run: Run = call
+    ) -> None:
         """Put a prompt into empty memories, and no more: the last layer's output is not needed.
 
         Args:
             x: (B, S, hidden) embedded tokens.
             positions: (3, B, S).
             memories: one per layer, empty.
+            run: how a layer is called.
         """
         rope = self.rope(positions)
         for layer, memory in zip(self.layers[:-1], memories[:-1], strict=True):
-            x = layer(x, TEXT, rope, memory, None, True)
+            x = run(layer, x, TEXT, rope, memory, None, True)
         self.layers[-1].remember(x, TEXT, rope, memories[-1])
 
     def forward(
@@ -171,6 +178,7 @@ class Decoder(nn.Module):
         memories: Sequence[Memory],
         mask: Tensor | None = None,
         causal: bool = False,
+        run: Run = call,
     ) -> Tensor:
         """Return normed hidden states (B, S, channels of the expert).
 
@@ -181,9 +189,10 @@ class Decoder(nn.Module):
             memories: what came before, one per layer; these tokens are offered to them.
             mask: (S, all tokens) bool, None to see everything in memory.
             causal: see only the tokens before; only for empty memories.
+            run: how a layer is called.
         """
         rope = self.rope(positions)
         for layer, memory in zip(self.layers, memories, strict=True):
-            x = layer(x, expert, rope, memory, mask, causal)
+            x = run(layer, x, expert, rope, memory, mask, causal)
         out: Tensor = self.norms[min(expert, len(self.norms) - 1)](x)
         return out

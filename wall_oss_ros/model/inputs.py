@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from wall_oss_ros.core.errors import ModelError
-from wall_oss_ros.model.config import ModelConfig
+from wall_oss_ros.model.config import ModelConfig, VisionConfig
 from wall_oss_ros.model.rope import position_ids
 from wall_oss_ros.model.vision import Grid
 
@@ -26,7 +26,8 @@ class FlowInputs:
     Attributes:
         prompt: (B, P) token ids before the action rows.
         positions: (3, B, P + H).
-        pixel_values: (patches, 1176) or None without images.
+        pixel_values: (patches, 1176), or None where there are `images`, or none at all.
+        images: uint8 (h, w, 3) each, in place of pixel values.
         grids: patches of each image: frames, rows, columns.
         state: (B, 1, state_dim) normalised, or None where the prompt holds it as text.
         state_mask: (B, 1, state_dim).
@@ -38,6 +39,7 @@ class FlowInputs:
     prompt: Tensor
     positions: Tensor
     pixel_values: Tensor | None
+    images: tuple[Tensor, ...]
     grids: tuple[Grid, ...]
     state: Tensor | None
     state_mask: Tensor | None
@@ -51,14 +53,16 @@ class FlowInputs:
         return self.noise.shape[1]
 
 
-def tensor(value: Any, name: str, shape: tuple[int | None, ...], dtype: torch.dtype) -> Tensor:
+def tensor(
+    value: Any, name: str, shape: tuple[int | None, ...], dtype: torch.dtype | None
+) -> Tensor:
     """Return a value as a tensor of a type.
 
     Args:
         value: tensor or array.
         name: for messages.
         shape: expected; None for any size.
-        dtype: wanted.
+        dtype: wanted; None to leave it.
 
     Raises:
         ModelError: for another shape, an empty tensor, or numbers that are not finite.
@@ -78,7 +82,7 @@ def tensor(value: Any, name: str, shape: tuple[int | None, ...], dtype: torch.dt
     if out.is_floating_point() and not bool(torch.isfinite(out).all()):
         bad = int((~torch.isfinite(out)).sum())
         raise ModelError(f"{name}: {bad} of {out.numel()} numbers are not finite")
-    return out.to(dtype)
+    return out if dtype is None else out.to(dtype)
 
 
 def check_prompt(
@@ -87,8 +91,9 @@ def check_prompt(
     attention_mask: Any,
     pixel_values: Any,
     image_grid_thw: Any,
-) -> tuple[Tensor, Tensor | None, tuple[Grid, ...]]:
-    """Return token ids (B, S), pixel values and image sizes.
+    images: Sequence[Any] = (),
+) -> tuple[Tensor, Tensor | None, tuple[Tensor, ...], tuple[Grid, ...]]:
+    """Return token ids (B, S), pixel values, uint8 images and the sizes of either.
 
     Raises:
         ModelError: for ids outside the embedding, padding, video, or images that do not fit.
@@ -109,11 +114,24 @@ def check_prompt(
     if bool((ids == config.video_token_id).any()):
         raise ModelError("the prompt holds video placeholders; only images are supported")
     tokens = int((ids == config.image_token_id).sum())
+    pixels, frames, grids = _check_images(config.vision, pixel_values, image_grid_thw, images)
+    merged = sum(t * h * w for t, h, w in grids) // config.vision.spatial_merge_size**2
+    if merged != tokens:
+        raise ModelError(f"the images give {merged} tokens, the prompt has room for {tokens}")
+    return ids, pixels, frames, grids
+
+
+def _check_images(
+    vision: VisionConfig, pixel_values: Any, image_grid_thw: Any, images: Sequence[Any]
+) -> tuple[Tensor | None, tuple[Tensor, ...], tuple[Grid, ...]]:
+    if len(images):
+        if pixel_values is not None:
+            raise ModelError("images and pixel_values are both given; expected one of them")
+        frames = tuple(_frame(image, index, vision) for index, image in enumerate(images))
+        edge = vision.patch_size
+        return None, frames, tuple((1, len(f) // edge, f.shape[1] // edge) for f in frames)
     if pixel_values is None:
-        if tokens:
-            raise ModelError(f"the prompt has room for {tokens} image tokens, but no pixel_values")
-        return ids, None, ()
-    vision = config.vision
+        return None, (), ()
     pixels = tensor(pixel_values, "pixel_values", (None, vision.patch_numbers), torch.float32)
     sizes = tensor(image_grid_thw, "image_grid_thw", (None, 3), torch.long)
     grids: tuple[Grid, ...] = tuple((int(t), int(h), int(w)) for t, h, w in sizes.tolist())
@@ -124,10 +142,20 @@ def check_prompt(
         raise ModelError(
             f"pixel_values hold {len(pixels)} patches, image_grid_thw asks for {patches}"
         )
-    merged = patches // vision.spatial_merge_size**2
-    if merged != tokens:
-        raise ModelError(f"the images give {merged} tokens, the prompt has room for {tokens}")
-    return ids, pixels, grids
+    return pixels, (), grids
+
+
+def _frame(image: Any, index: int, vision: VisionConfig) -> Tensor:
+    name = f"images[{index}]"
+    frame = tensor(image, name, (None, None, 3), None)
+    if frame.dtype != torch.uint8:
+        raise ModelError(f"{name} is {frame.dtype}; expected uint8 RGB")
+    if frame.shape[0] % vision.factor or frame.shape[1] % vision.factor:
+        raise ModelError(
+            f"{name} is {frame.shape[1]} x {frame.shape[0]} px; "
+            f"expected multiples of {vision.factor}"
+        )
+    return frame
 
 
 def action_block(
@@ -170,6 +198,7 @@ def check_flow_inputs(
     attention_mask: Any,
     pixel_values: Any,
     image_grid_thw: Any,
+    images: Sequence[Any],
     proprioception: Any,
     agent_pos_mask: Any,
     dof_mask: Any,
@@ -191,8 +220,8 @@ def check_flow_inputs(
         raise ModelError(f"action_horizon is {action_horizon!r}; expected 1 or more rows")
     if action_dim not in (None, config.action_dim):
         raise ModelError(f"action_dim is {action_dim}; this model has {config.action_dim}")
-    ids, pixels, grids = check_prompt(
-        config, input_ids, attention_mask, pixel_values, image_grid_thw
+    ids, pixels, frames, grids = check_prompt(
+        config, input_ids, attention_mask, pixel_values, image_grid_thw, images
     )
     start, action_id = action_block(config, ids, moe_token_types, action_horizon)
     batch = len(ids)
@@ -220,6 +249,7 @@ def check_flow_inputs(
         prompt=put(ids[:, :start]),
         positions=put(positions[:, :, : start + action_horizon]),
         pixel_values=None if pixels is None else put(pixels),
+        images=tuple(put(frame) for frame in frames),
         grids=grids,
         state=None if state is None else put(state),
         state_mask=None if state_mask is None else put(state_mask),

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+# How a block of a stack is called; the engine passes its compiled form.
+Run = Callable[..., Any]
+
+
+def call(block: nn.Module, *arguments: Any) -> Any:
+    """Call a block as it is."""
+    return block(*arguments)
 
 
 class RMSNorm(nn.Module):

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from wall_oss_ros.core.errors import ModelError
 from wall_oss_ros.model.config import VisionConfig
-from wall_oss_ros.model.layers import GatedMLP, RMSNorm
+from wall_oss_ros.model.layers import GatedMLP, RMSNorm, Run, call
 from wall_oss_ros.model.rope import rotate
 
 Grid = tuple[int, int, int]
@@ -148,9 +148,9 @@ class _Attention(nn.Module):
         self.qkv = nn.Linear(config.hidden_size, 3 * config.hidden_size)
         self.proj = nn.Linear(config.hidden_size, config.hidden_size)
 
-    def forward(self, x: Tensor, plan: VisionPlan, segments: Segments) -> Tensor:
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, segments: Segments) -> Tensor:
         qkv = self.qkv(x).view(len(x), 3, self.heads, -1).transpose(0, 1)
-        turned = rotate(qkv[:2], plan.cos, plan.sin)
+        turned = rotate(qkv[:2], cos, sin)
         out: Tensor = self.proj(segments.attend(torch.cat((turned, qkv[2:]))))
         return out
 
@@ -163,8 +163,8 @@ class _Block(nn.Module):
         self.attn = _Attention(config)
         self.mlp = GatedMLP(config.hidden_size, config.intermediate_size, bias=True)
 
-    def forward(self, x: Tensor, plan: VisionPlan, segments: Segments) -> Tensor:
-        x = x + self.attn(self.norm1(x), plan, segments)
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, segments: Segments) -> Tensor:
+        x = x + self.attn(self.norm1(x), cos, sin, segments)
         out: Tensor = x + self.mlp(self.norm2(x))
         return out
 
@@ -211,18 +211,20 @@ class VisionTower(nn.Module):
         self.blocks = nn.ModuleList(_Block(config) for _ in range(config.depth))
         self.merger = _Merger(config)
 
-    def forward(self, patches: Tensor, plan: VisionPlan) -> Tensor:
+    def forward(self, patches: Tensor, plan: VisionPlan, run: Run = call) -> Tensor:
         """Return (merged tokens, out_hidden_size), in the order of the images.
 
         Args:
             patches: (patches, 1176) normalised, image after image, merge block by merge block.
             plan: for the sizes of these images.
+            run: how a block is called.
         """
         block = self.config.spatial_merge_size**2
         x = self.patch_embed(patches)
         x = x.view(-1, block, x.shape[-1])[plan.order].view(x.shape)
         full = set(self.config.fullatt_block_indexes)
         for index, layer in enumerate(self.blocks):
-            x = layer(x, plan, plan.images if index in full else plan.windows)
+            segments = plan.images if index in full else plan.windows
+            x = run(layer, x, plan.cos, plan.sin, segments)
         out: Tensor = self.merger(x)[plan.back]
         return out

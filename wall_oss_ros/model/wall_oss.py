@@ -89,6 +89,7 @@ class WallOssModel(nn.Module):
         attention_mask: Any = None,
         pixel_values: Any = None,
         image_grid_thw: Any = None,
+        images: Sequence[Any] = (),
         proprioception: Any = None,
         agent_pos_mask: Any = None,
         dof_mask: Any = None,
@@ -108,6 +109,7 @@ class WallOssModel(nn.Module):
             attention_mask: (B, S) all ones; padding is refused.
             pixel_values: (patches, 1176) normalised, all images in the order of the prompt.
             image_grid_thw: (images, 3) frames, rows and columns of patches.
+            images: uint8 (h, w, 3) RGB each, in place of pixel values and their grids.
             proprioception: (B, 1, state_dim) normalised state; unused where it is text.
             agent_pos_mask: (B, 1, state_dim) 1 for state dimensions that exist.
             dof_mask: (B, H, action_dim) 1 for action dimensions that exist.
@@ -132,6 +134,7 @@ class WallOssModel(nn.Module):
             attention_mask=attention_mask,
             pixel_values=pixel_values,
             image_grid_thw=image_grid_thw,
+            images=images,
             proprioception=proprioception,
             agent_pos_mask=agent_pos_mask,
             dof_mask=dof_mask,
@@ -172,8 +175,13 @@ class WallOssModel(nn.Module):
     def embed_prompt(self, inputs: FlowInputs) -> Tensor:
         """Return (B, P, hidden): words, image tokens and the state token."""
         x: Tensor = self.model.embed_tokens(inputs.prompt)
-        if inputs.pixel_values is not None:
-            image = self.visual(inputs.pixel_values, self.vision_plan(inputs.grids))
+        pixels = inputs.pixel_values
+        if inputs.images:
+            from wall_oss_ros.model.images import patchify
+
+            pixels = torch.cat([patchify(i[None], self.config.vision) for i in inputs.images])
+        if pixels is not None:
+            image = self.visual(pixels, self.vision_plan(inputs.grids))
             x = put_images(x, inputs.prompt == self.config.image_token_id, image)
         if inputs.state is not None and inputs.state_mask is not None:
             state = self.action_preprocessor.embed_state(inputs.state, inputs.state_mask)

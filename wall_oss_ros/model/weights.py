@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -19,8 +19,8 @@ _MAPPED_BYTES = 256 * 1024 * 1024
 class WeightFiles(Protocol):
     """Names, shapes, and the tensors themselves in the order of the files."""
 
-    shapes: Mapping[str, tuple[int, ...]]
-    dtypes: Mapping[str, str]
+    shapes: dict[str, tuple[int, ...]]
+    dtypes: dict[str, str]
     size: int
 
     def tensors(self) -> Iterator[tuple[str, Tensor]]:
@@ -155,7 +155,7 @@ def open_weights(path: Path) -> WeightFiles:
     return SafetensorsFiles([path]) if path.suffix == ".safetensors" else TorchFile(path)
 
 
-def _safe_open():  # type: ignore[no-untyped-def]
+def _safe_open() -> Any:
     try:
         from safetensors import safe_open
     except ImportError as error:

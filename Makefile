@@ -12,6 +12,7 @@ COLOUR ?=
 SECONDS ?=
 SEED ?=
 POLICY ?=
+CHECKPOINT ?=
 HEADLESS ?=
 
 # More arguments for pytest, as in: make test PYTEST="-k estop -x"
@@ -29,10 +30,10 @@ quoted = '$(subst ','\'',$(1))'
 DEMO_OPTIONS = $(if $(TASK),--task $(call quoted,$(TASK))) $(if $(COLOUR),--colour $(call quoted,$(COLOUR))) \
   $(if $(SECONDS),--seconds $(call quoted,$(SECONDS))) \
   $(if $(SEED),--seed $(call quoted,$(SEED))) $(if $(POLICY),--policy $(call quoted,$(POLICY))) \
-  $(if $(filter-out 0,$(HEADLESS)),--headless)
+  $(if $(CHECKPOINT),--checkpoint $(call quoted,$(CHECKPOINT))) $(if $(filter-out 0,$(HEADLESS)),--headless)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-core build lint format jazzy lock clean distclean python
+.PHONY: help demo model test test-core build lint format jazzy lock clean distclean python
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -48,11 +49,14 @@ python:
 	  echo "error: $(PYTHON) is too old. Name a Python 3.10 to 3.13: PYTHON=python3.12 make ..."; exit 1; }
 
 demo: python ## simulated robot and all nodes: TASK=pick_cube COLOUR=red SECONDS=60 SEED=1 POLICY=scripted HEADLESS=1
-	@$(BOOTSTRAP) --rendering
+	@$(BOOTSTRAP) --rendering $(if $(filter wall_oss,$(POLICY)),--model)
 	@$(ENV) && exec wall-oss demo $(DEMO_OPTIONS)
 
+model: python ## adds torch and all else that policy:=wall_oss needs (CPU only: see README.md)
+	@$(BOOTSTRAP) --model
+
 test: python ## all tests, fastest first (PYTEST="-k estop -x" chooses)
-	@$(BOOTSTRAP) --rendering
+	@$(BOOTSTRAP) --rendering --model
 	@$(ENV) && exec pytest $(PYTEST)
 
 test-core: python ## the tests that need no ROS, seconds
@@ -63,7 +67,7 @@ build: python ## environment, messages and package; what the other targets do fi
 	@$(BOOTSTRAP)
 
 lint: python ## ruff (rules and formatting) and mypy
-	@$(BOOTSTRAP) --no-build
+	@$(BOOTSTRAP) --no-build --model
 	@WALL_OSS_INSTALL=none; $(ENV) && ruff check . && ruff format --check . && mypy
 
 format: python ## what ruff can put right by itself

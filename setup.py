@@ -45,7 +45,7 @@ EXTRAS = {
     # Unusual image encodings where there is no cv_bridge.
     "images": ["rosbags-image[opencv-headless]"],
     "data": ["rosbags", "av", "pyarrow"],
-    "model": ["torch", "transformers", "safetensors"],
+    "model": ["torch", "transformers", "tokenizers", "safetensors"],
     "view": ["viser"],
     "dev": [
         "pytest",

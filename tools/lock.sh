@@ -7,6 +7,9 @@
 #   kilted.txt         what `make demo` and `make test` install
 #   jazzy.txt          what `make jazzy` installs; all that is not ROS is pinned as in kilted.txt
 #   kilted-extras.txt  kilted.txt plus the extras `data` and `view`
+#   model.txt          what `make model` adds to kilted.txt, and pip to an apt ROS 2 (numpy, PyYAML and setuptools stay
+#                      those that are there). The only file that is installed with dependencies: which CUDA packages
+#                      belong to torch is said by the build of torch that pip finds, and the CPU build has none.
 #   apt.txt            what an apt ROS 2 lacks (numpy, pillow, PyYAML stay those of apt, which ROS is compiled against)
 set -eu
 cd "$(dirname "$0")/.."
@@ -27,8 +30,8 @@ compile() {  # compile OUTPUT [uv arguments...]
     --no-emit-index-url --no-emit-find-links -o "$tmp/out.txt" "$@"
   {
     echo "# Written by tools/lock.sh (make lock); do not edit."
-    # A universal resolution also lists what only other systems need.
-    grep -v "sys_platform == 'win32'" "$tmp/out.txt"
+    # A universal resolution also lists what only other systems need, and what torch's metadata pins (see model.txt).
+    grep -v -E "sys_platform == '(win32|emscripten)'|^(nvidia-|cuda-|triton=)" "$tmp/out.txt"
   } > "$output"
 }
 
@@ -37,5 +40,9 @@ compile kilted.txt --constraints requirements/kilted-extras.txt \
   setup.py --extra sim --extra dev requirements/kilted.in
 grep -v '^ros-' requirements/kilted.txt > "$tmp/not-ros.txt"
 compile jazzy.txt "$@" --constraints "$tmp/not-ros.txt" setup.py --extra sim --extra dev requirements/jazzy.in
+# Of setup.py the extra alone, for uv would add what every robot needs.
+"$tmp/uv/bin/python" -c 'import setup; print(*setup.EXTRAS["model"], sep="\n")' > "$tmp/model.in"
+compile model.txt "$@" --constraints requirements/kilted-extras.txt "$tmp/model.in" requirements/model.in \
+  --no-emit-package numpy --no-emit-package pyyaml --no-emit-package setuptools
 compile apt.txt --constraints requirements/kilted.txt setup.py --extra sim \
   --no-emit-package numpy --no-emit-package pillow --no-emit-package pyyaml --no-emit-package scipy

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 import rendering
 from colcon import ColconBuild
 from environment import Environment
-from machine import check_machine
+from machine import DISK_NEEDED_GB, MODEL_DISK_NEEDED_GB, check_disk, check_machine
 from output import ROOT, Failure, Steps, folder_mb, shown
 
 
@@ -43,16 +43,18 @@ def bootstrap(args):
     why = environment.reason_to_remake(args.python_given)
     make = why is not None or not environment.folder.exists()
     install = make or not environment.is_ready()
+    install_model = args.model and (install or not environment.has_model())
     compile_it = args.build and (install or not build.is_ready())
     try_rendering = args.rendering and (install or not environment.recorded().get("rendering"))
 
     if make or compile_it:
         # The environment's own Python is fine already where only the build is to be done.
         check_machine(sys.version_info[:2] if make else environment.version())
+    check_disk(DISK_NEEDED_GB * (make or compile_it) + MODEL_DISK_NEEDED_GB * install_model)
     if args.rendering and not rendering.library_loads():
         rendering.provide()
 
-    steps = Steps(sum((make, install, compile_it, try_rendering)))
+    steps = Steps(sum((make, install, install_model, compile_it, try_rendering)))
     if why:
         print(f"making {shown(environment.folder)} anew: {why}")
     if make:
@@ -65,6 +67,10 @@ def bootstrap(args):
         )
         with steps.step(f"Installing {packages} (some minutes the first time)", "packages"):
             environment.install()
+    if install_model:
+        packages = f"torch and all else that {shown(environment.model_lock)} pins"
+        with steps.step(f"Installing {packages} (a minute, or many with CUDA)", "model"):
+            environment.install_model()
     if compile_it:
         takes = "" if build.is_incremental() else " (about a minute)"
         with steps.step(f"Building messages and package with colcon{takes}", "build"):
@@ -73,7 +79,7 @@ def bootstrap(args):
         with steps.step("Trying off-screen rendering", "rendering"):
             rendering.check(environment)
             environment.record(rendering=True)
-    if install:
+    if install or install_model:
         folders = [environment.folder, build.build, build.install]
         sizes = [f"{shown(folder)} {folder_mb(folder):.0f} MB" for folder in folders]
         print(f"Time: {steps.summary()}.")
@@ -92,6 +98,7 @@ def main():
         help="this Python was asked for: an environment with another one is made anew",
     )
     add("--no-build", dest="build", action="store_false", help="virtual environment only")
+    add("--model", action="store_true", help="what the model needs, too: torch, transformers ...")
     add("--rendering", action="store_true", help="off-screen OpenGL is needed, too")
     args = parser.parse_args()
     try:

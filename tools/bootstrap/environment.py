@@ -1,4 +1,4 @@
-"""One virtual environment with the packages of one lock file."""
+"""One virtual environment with the packages of one lock file, and, where asked for, the model's."""
 
 import hashlib
 import json
@@ -23,7 +23,8 @@ class Environment:
     """A virtual environment at `folder`, to hold requirements/<distro>.txt.
 
     `wall_oss_ros.json` inside records what it was made from. It is written last, so an interrupted
-    installation is never taken for a finished one.
+    installation is never taken for a finished one. The model's packages are recorded beside it in
+    the same manner, and stay when they are not asked for.
     """
 
     def __init__(self, folder, distro):
@@ -31,6 +32,8 @@ class Environment:
         self.distro = distro
         self.python = folder / "bin" / "python"
         self.lock = ROOT / "requirements" / f"{distro}.txt"
+        self.model_lock = ROOT / "requirements" / "model.txt"
+        self.model_test_lock = ROOT / "requirements" / "model-test.txt"
         self.stamp = folder / "wall_oss_ros.json"
 
     def recorded(self):
@@ -45,9 +48,16 @@ class Environment:
             "lock": hashlib.sha256(self.lock.read_bytes()).hexdigest(),
         }
 
+    def model_identity(self):
+        """What the stamp has to say under "model" for the model's packages to be there."""
+        locks = self.model_lock.read_bytes() + b"\0" + self.model_test_lock.read_bytes()
+        return hashlib.sha256(locks).hexdigest()
+
     def record(self, **more):
-        """Writes the stamp."""
-        self.stamp.write_text(json.dumps(dict(self.identity(), **more)))
+        """Writes the stamp, with `more` beside what it says already."""
+        stamp = dict(self.recorded(), **self.identity())
+        stamp.update(more)
+        self.stamp.write_text(json.dumps(stamp))
 
     def version(self):
         """Python version inside as (3, 11); None where there is no working environment."""
@@ -69,6 +79,10 @@ class Environment:
         # Through JSON, as the version is a list in the stamp.
         wanted = json.loads(json.dumps(self.identity()))
         return all(recorded.get(key) == value for key, value in wanted.items())
+
+    def has_model(self):
+        """True when the model's packages are there, too."""
+        return self.recorded().get("model") == self.model_identity()
 
     def reason_to_remake(self, python_given):
         """Why an existing environment cannot stay, in words; None when it can, or there is none."""
@@ -95,29 +109,48 @@ class Environment:
 
     def install(self):
         """Installs the lock file."""
-        total = len(set(re.findall(r"^[\w.-]+(?===)", self.lock.read_text(), flags=re.M)))
+        if self.stamp.exists():
+            self.stamp.unlink()
+        # --no-deps: the lock names every package, so pip has nothing to resolve.
+        self.pip_install(self.lock, "install.log", "--no-deps")
+        # For tools/env.sh, which reads no JSON.
+        (self.folder / "wall_oss_ros.distro").write_text(f"{self.distro}\n")
+        self.record()
+
+    def install_model(self):
+        """Installs what the model needs, on top of the lock file."""
+        self.record(model=None)
+        # With dependencies: the build of torch that pip finds says which CUDA packages it takes.
+        # All others are pinned, here or (-c: nothing that is there already may move) there.
+        self.pip_install(self.model_lock, "install-model.log", "-c", str(self.lock))
+        self.pip_install(self.model_test_lock, "install-model-test.log", "--no-deps")
+        self.record(model=self.model_identity())
+
+    def pip_install(self, lock, log_name, *options):
+        """Installs one file of requirements/ with pip."""
+        total = len(set(re.findall(r"^[\w.-]+(?===)", lock.read_text(), flags=re.M)))
         seen = set()
 
         def progress(line):
             match = re.match(r"(?:Collecting|Requirement already satisfied:) ([\w.-]+)", line)
             if match:
                 seen.add(match.group(1).lower())
-                return f"{len(seen)} of about {total} packages fetched: {match.group(1)}"
+                # Where dependencies are installed, there may be more than the file names.
+                of = max(total, len(seen))
+                return f"{len(seen)} of about {of} packages fetched: {match.group(1)}"
+            # What takes minutes has a line of its own.
+            match = re.match(r"\s*Downloading (\w+)-\S+\.whl \((\d{3,}\.\d MB)\)", line)
+            if match:
+                return f"fetching {match.group(1)}, {match.group(2)}"
             if line.startswith("Installing collected packages"):
                 return f"unpacking {len(seen)} packages"
             return None
 
-        if self.stamp.exists():
-            self.stamp.unlink()
-        log = self.folder / "install.log"
+        log = self.folder / log_name
         pip = [str(self.python), "-m", "pip", "--disable-pip-version-check", "install"]
-        # --no-deps: the lock names every package, so pip has nothing to resolve.
-        if not run_logged(pip + ["--no-deps", "-r", str(self.lock)], log, progress):
+        if not run_logged(pip + list(options) + ["-r", str(lock)], log, progress):
             raise Failure(
-                f"pip could not install {shown(self.lock)} (above; all of it in {shown(log)}). "
+                f"pip could not install {shown(lock)} (above; all of it in {shown(log)}). "
                 "Check the network or the proxy, then run the same command again: "
                 "what was downloaded is kept."
             )
-        # For tools/env.sh, which reads no JSON.
-        (self.folder / "wall_oss_ros.distro").write_text(f"{self.distro}\n")
-        self.record()

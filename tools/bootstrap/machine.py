@@ -14,6 +14,7 @@ from output import ROOT, Failure
 
 OLDEST, NEWEST = (3, 10), (3, 13)  # CPython versions that the ROS wheels are built for
 DISK_NEEDED_GB = 2.5  # one environment and pip's cache of it
+MODEL_DISK_NEEDED_GB = 1.5  # torch for the CPU and all else the model needs, likewise
 
 
 def check_machine(version):
@@ -21,9 +22,13 @@ def check_machine(version):
     check_python(version)
     check_platform()
     check_compiler(version)
+
+
+def check_disk(needed_gb):
+    """Raises Failure where the disk of the repository has less left."""
     free_gb = shutil.disk_usage(str(ROOT)).free / 1e9
-    if free_gb < DISK_NEEDED_GB:
-        raise Failure(f"{free_gb:.1f} GB free in {ROOT}, {DISK_NEEDED_GB} GB are needed.")
+    if free_gb < needed_gb:
+        raise Failure(f"{free_gb:.1f} GB free in {ROOT}, {needed_gb} GB are needed.")
 
 
 def check_python(version):

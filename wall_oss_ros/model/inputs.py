@@ -7,7 +7,7 @@ of action rows.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -21,7 +21,7 @@ from wall_oss_ros.model.vision import Grid
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FlowInputs:
-    """Checked inputs, on one device; B rows, H action rows, P prompt tokens.
+    """Checked inputs; B rows, H action rows, P prompt tokens.
 
     Attributes:
         prompt: (B, P) token ids before the action rows.
@@ -46,6 +46,16 @@ class FlowInputs:
     state_token_id: int
     dof_mask: Tensor
     noise: Tensor
+
+    def to(self, device: torch.device) -> FlowInputs:
+        """Return the same on a device."""
+        moved: dict[str, Any] = {
+            name: value.to(device)
+            for name in self.__slots__
+            if isinstance(value := getattr(self, name), Tensor)
+        }
+        moved["images"] = tuple(image.to(device) for image in self.images)
+        return replace(self, **moved)
 
     @property
     def horizon(self) -> int:
@@ -207,9 +217,8 @@ def check_flow_inputs(
     action_dim: int | None,
     noise: Any,
     generator: torch.Generator | None,
-    device: torch.device,
 ) -> FlowInputs:
-    """Check everything and move it to the device.
+    """Check everything; best done on the CPU, as a check waits for the device.
 
     Tokens behind the action rows are dropped: no action row sees them.
 
@@ -244,23 +253,18 @@ def check_flow_inputs(
     if noise is None:
         noise = torch.randn(rows, generator=generator)
     positions = position_ids(ids, grids, config.image_token_id, config.vision.spatial_merge_size)
-    put = _on(device)
     return FlowInputs(
-        prompt=put(ids[:, :start]),
-        positions=put(positions[:, :, : start + action_horizon]),
-        pixel_values=None if pixels is None else put(pixels),
-        images=tuple(put(frame) for frame in frames),
+        prompt=ids[:, :start],
+        positions=positions[:, :, : start + action_horizon],
+        pixel_values=pixels,
+        images=frames,
         grids=grids,
-        state=None if state is None else put(state),
-        state_mask=None if state_mask is None else put(state_mask),
+        state=state,
+        state_mask=state_mask,
         state_token_id=state_id,
-        dof_mask=put(masks),
-        noise=put(tensor(noise, "noise", rows, torch.float32)),
+        dof_mask=masks,
+        noise=tensor(noise, "noise", rows, torch.float32),
     )
-
-
-def _on(device: torch.device) -> Any:
-    return lambda value: value.to(device)
 
 
 def _shape_text(shape: Sequence[int | None]) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from wall_oss_ros.core.errors import ModelError
 from wall_oss_ros.model.config import ModelConfig
@@ -143,11 +144,11 @@ class WallOssModel(nn.Module):
             action_dim=action_dim,
             noise=noise,
             generator=generator,
-            device=self.device,
-        )
+        ).to(self.device)
         keys = self.normalizer_keys(dataset_names, len(inputs.prompt))
         when = self.inference_times(num_inference_timesteps)
-        velocity = self.velocity_of(inputs, self.encode_prompt(inputs))
+        memories = self.encode_prompt(inputs, self.embed_prompt(inputs))
+        velocity = self.velocity_of(inputs, memories)
         if self.config.slide_masked:
             target = self.masked_target(keys)
             velocity = sliding(velocity, inputs.noise, target, inputs.dof_mask)
@@ -184,17 +185,21 @@ class WallOssModel(nn.Module):
             image = self.visual(pixels, self.vision_plan(inputs.grids))
             x = put_images(x, inputs.prompt == self.config.image_token_id, image)
         if inputs.state is not None and inputs.state_mask is not None:
-            state = self.action_preprocessor.embed_state(inputs.state, inputs.state_mask)
-            state = nn.functional.pad(state, (0, x.shape[-1] - state.shape[-1]))
-            place = (inputs.prompt == inputs.state_token_id)[..., None]
-            x = torch.where(place, state.to(x.dtype), x)
+            place = inputs.prompt == inputs.state_token_id
+            x = self.put_state(x, place, inputs.state, inputs.state_mask)
         return x
 
-    def encode_prompt(self, inputs: FlowInputs) -> list[ReadOnly]:
-        """Return keys and values of the prompt, layer by layer."""
+    def put_state(self, x: Tensor, place: Tensor, state: Tensor, mask: Tensor) -> Tensor:
+        """Return x (B, P, hidden) with the state (B, 1, state_dim) in its place (B, P)."""
+        token = self.action_preprocessor.embed_state(state, mask)
+        token = functional.pad(token, (0, x.shape[-1] - token.shape[-1]))
+        return torch.where(place[..., None], token.to(x.dtype), x)
+
+    def encode_prompt(self, inputs: FlowInputs, x: Tensor) -> list[ReadOnly]:
+        """Return keys and values of the embedded prompt x (B, P, hidden), layer by layer."""
         memories = [Growing() for _ in self.model.layers]
         positions = inputs.positions[:, :, : inputs.prompt.shape[1]]
-        self.model.read(self.embed_prompt(inputs), positions, memories)
+        self.model.read(x, positions, memories)
         return [ReadOnly(*memory.content()) for memory in memories]
 
     def action_mask(self, prompt: int, horizon: int) -> Tensor | None:
@@ -213,7 +218,7 @@ class WallOssModel(nn.Module):
 
         def velocity(x: Tensor, time: Tensor) -> Tensor:
             rows = head.embed(x, inputs.dof_mask, time)
-            rows = nn.functional.pad(rows, (0, width - rows.shape[-1])).to(kind)
+            rows = functional.pad(rows, (0, width - rows.shape[-1])).to(kind)
             hidden = self.model(rows, ACTION, positions, memories, mask)
             return head.velocity(hidden, x, time)
 

@@ -1,0 +1,294 @@
+"""Runs a model's chunks as fast as the device allows: compiled blocks, CUDA graphs, or plainly.
+
+The result is the model's own within rounding, whichever way it is computed. A way that fails on
+this machine is left for the next plainer one, with a line in the log that says why.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from wall_oss_ros.core.errors import ModelError, choices
+from wall_oss_ros.model.flow import integrate, sliding
+from wall_oss_ros.model.inputs import FlowInputs
+from wall_oss_ros.model.layers import Run, call
+from wall_oss_ros.model.program import Program, Shape
+from wall_oss_ros.model.wall_oss import WallOssModel
+
+log = logging.getLogger(__name__)
+
+# What to try, fastest first, on a machine with a CUDA device and without.
+KINDS = ("auto", "eager", "graphs", "compiled")
+_ORDER = {
+    "eager": ("eager",),
+    "graphs": ("graphs", "eager"),
+    "compiled": ("compiled", "graphs", "eager"),
+}
+# Programs kept; each holds the memory of one prompt and the graphs for it.
+_MOST_PROGRAMS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """How long the stages of a chunk took [ms]: device events on CUDA, the clock elsewhere.
+
+    Attributes:
+        upload: inputs into buffers, on the host's clock.
+        vision: images to tokens.
+        prompt: prompt to keys and values.
+        denoise: all Euler steps.
+        total: from inputs to actions on the host, on the host's clock.
+    """
+
+    upload: float
+    vision: float
+    prompt: float
+    denoise: float
+    total: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EngineOutput:
+    """A chunk: normalised actions (B, H, D) on the CPU, actions in the robot's units, times."""
+
+    normalized: Tensor
+    actions: Tensor | None
+    times: Times
+
+
+class Recorder(Protocol):
+    """Turns work on fixed buffers into something that repeats it at little cost."""
+
+    def record(self, work: Callable[[], None]) -> Callable[[], None]:
+        """Run the work, record it, and return what repeats it."""
+
+
+class CudaGraphs:
+    """Records work as CUDA graphs that share their memory; they are replayed one at a time."""
+
+    def __init__(self) -> None:
+        self._pool = torch.cuda.graph_pool_handle()
+
+    def record(self, work: Callable[[], None]) -> Callable[[], None]:
+        """Warm up beside the current stream, as capture wants, then capture."""
+        current, side = torch.cuda.current_stream(), torch.cuda.Stream()
+        side.wait_stream(current)
+        with torch.cuda.stream(side):
+            for _ in range(3):
+                work()
+        current.wait_stream(side)
+        graph = torch.cuda.CUDAGraph()
+        # Other threads of the process may use the device meanwhile.
+        with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
+            work()
+        replay: Callable[[], None] = graph.replay
+        return replay
+
+
+class AsIs:
+    """Records nothing: the work is done again each time."""
+
+    def record(self, work: Callable[[], None]) -> Callable[[], None]:
+        """Run the work once, so that what is compiled on first use is compiled."""
+        work()
+        return work
+
+
+class Engine:
+    """One model, one way of running it; used from one thread.
+
+    Args:
+        model: weights, on their device.
+        kind: "eager", "graphs", "compiled", or "auto" for the fastest that works.
+        steps: Euler steps.
+        bucket: prompts are filled up to a multiple of this, so that their length, which changes
+            with the digits of the state, rarely needs another program.
+        autotune: let the compiler measure matrix kernels; minutes on first use.
+        recorder: in place of CUDA graphs, for tests.
+
+    Raises:
+        ModelError: for an unknown kind or less than one step.
+    """
+
+    def __init__(
+        self,
+        model: WallOssModel,
+        kind: str = "auto",
+        *,
+        steps: int = 10,
+        bucket: int = 64,
+        autotune: bool = False,
+        recorder: Recorder | None = None,
+    ) -> None:
+        if kind not in KINDS:
+            raise ModelError(f"unknown engine '{kind}'; valid: {choices(KINDS)}")
+        model.inference_times(steps)  # refuses what are no steps
+        cuda = model.device.type == "cuda"
+        if kind == "auto":
+            kind = "compiled" if cuda else "eager"
+        self.model, self.steps = model, steps
+        self._bucket, self._autotune, self._recorder = bucket, autotune, recorder
+        self._ways = [way for way in _ORDER[kind] if way != "graphs" or cuda or recorder]
+        if kind not in self._ways:
+            log.warning(
+                "engine '%s' needs a CUDA device and the model is on %s; using '%s'",
+                kind, model.device, self._ways[0],
+            )  # fmt: skip
+        self._programs: OrderedDict[Shape, _Recorded] = OrderedDict()
+        self._run: Run | None = None
+        self._graphs: Recorder | None = recorder
+
+    @property
+    def kind(self) -> str:
+        """How it runs now; plainer than asked for after a failure."""
+        return self._ways[0]
+
+    def prepare(self, inputs: FlowInputs) -> None:
+        """Compile and record for the shape of these inputs, so that a later call is fast.
+
+        A way that fails is given up with a log line, down to the eager one, which raises.
+        """
+        while self.kind != "eager":
+            shape = Shape.of(inputs, self.steps, self._bucket)
+            if shape in self._programs:
+                self._programs.move_to_end(shape)
+                return
+            try:
+                with torch.no_grad():
+                    self._programs[shape] = self._record(shape, inputs)
+                while len(self._programs) > _MOST_PROGRAMS:
+                    self._programs.popitem(last=False)
+                return
+            except Exception as error:  # compilers and drivers fail in many ways
+                reason = (str(error).strip().splitlines() or [""])[0]
+                log.warning(
+                    "engine '%s' does not work here (%s: %s); using '%s'",
+                    self.kind, type(error).__name__, reason, self._ways[1],
+                )  # fmt: skip
+                del self._ways[0]
+                self._programs.clear()
+                self._run, self._graphs = None, self._recorder
+
+    @torch.no_grad()
+    def generate(
+        self, inputs: FlowInputs, dataset_names: str | Sequence[str] | None = None
+    ) -> EngineOutput:
+        """Return a chunk.
+
+        Args:
+            inputs: checked, on the CPU.
+            dataset_names: key of the normalisation statistics, one for all or one per row.
+
+        Raises:
+            ModelError: for a key that the checkpoint does not offer.
+        """
+        begin = time.perf_counter()
+        keys = self.model.normalizer_keys(dataset_names, len(inputs.prompt))
+        free, target = torch.ones(1), torch.zeros(1)
+        if self.model.config.slide_masked:
+            free, target = inputs.dof_mask, self.model.masked_target(keys).cpu()
+        self.prepare(inputs)
+        if self.kind == "eager":
+            actions, stages, upload = self._eager(inputs, free, target, begin)
+        else:
+            actions, stages, upload = self._replay(inputs, free, target, begin)
+        output = self.model.output(actions, keys)
+        times = Times(
+            upload=upload,
+            vision=stages.get("vision", 0.0),
+            prompt=stages.get("prompt", 0.0),
+            denoise=stages.get("denoise", 0.0),
+            total=(time.perf_counter() - begin) * 1e3,
+        )
+        return EngineOutput(actions, output.get("predict_action"), times)
+
+    def _record(self, shape: Shape, inputs: FlowInputs) -> _Recorded:
+        if self._run is None:
+            self._run = self._compiled() if self.kind == "compiled" else call
+        if self._graphs is None:
+            cuda = self.model.device.type == "cuda"
+            self._graphs = CudaGraphs() if cuda else AsIs()
+        program = Program(self.model, shape, self._run)
+        program.load(inputs, torch.ones(1), torch.zeros(1))
+        stages = [(name, self._graphs.record(work)) for name, work in program.stages]
+        return _Recorded(program, stages)
+
+    def _compiled(self) -> Run:
+        """Return a call that compiles each kind of block once; all layers share the code."""
+        # Every prompt length and image size is compiled anew; the default limit is 8.
+        torch._dynamo.config.recompile_limit = 256
+        mode = "max-autotune-no-cudagraphs" if self._autotune else None
+        compiled: Run = torch.compile(call, fullgraph=True, dynamic=False, mode=mode)
+        return compiled
+
+    def _replay(
+        self, inputs: FlowInputs, free: Tensor, target: Tensor, begin: float
+    ) -> tuple[Tensor, dict[str, float], float]:
+        recorded = self._programs[Shape.of(inputs, self.steps, self._bucket)]
+        recorded.program.load(inputs, free, target)
+        upload = (time.perf_counter() - begin) * 1e3
+        watch = _Watch(self.model.device)
+        for name, stage in recorded.stages:
+            stage()
+            watch.lap(name)
+        actions = recorded.program.actions()
+        return actions, watch.read(), upload
+
+    def _eager(
+        self, inputs: FlowInputs, free: Tensor, target: Tensor, begin: float
+    ) -> tuple[Tensor, dict[str, float], float]:
+        model = self.model
+        moved = inputs.to(model.device)
+        free, target = free.to(model.device), target.to(model.device)
+        upload = (time.perf_counter() - begin) * 1e3
+        watch = _Watch(model.device)
+        x = model.embed_prompt(moved)
+        watch.lap("vision")
+        velocity = model.velocity_of(moved, model.encode_prompt(moved, x))
+        watch.lap("prompt")
+        velocity = sliding(velocity, moved.noise, target, free)
+        actions = integrate(velocity, moved.noise, model.inference_times(self.steps))
+        watch.lap("denoise")
+        return actions.cpu(), watch.read(), upload
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Recorded:
+    program: Program
+    stages: Sequence[tuple[str, Callable[[], None]]]
+
+
+class _Watch:
+    """Laps on the device's own clock, without waiting for it."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._cuda = device.type == "cuda"
+        self._names: list[str] = []
+        self._marks: list[Any] = [self._mark()]
+
+    def _mark(self) -> Any:
+        if not self._cuda:
+            return time.perf_counter()
+        event = torch.cuda.Event(enable_timing=True)
+        event.record()
+        return event
+
+    def lap(self, name: str) -> None:
+        """End a lap."""
+        self._names.append(name)
+        self._marks.append(self._mark())
+
+    def read(self) -> dict[str, float]:
+        """Return the laps [ms]; on CUDA only once the last has happened."""
+        pairs = zip(self._names, self._marks, self._marks[1:], strict=False)
+        if self._cuda:
+            return {name: first.elapsed_time(second) for name, first, second in pairs}
+        return {name: (second - first) * 1e3 for name, first, second in pairs}

@@ -4,12 +4,13 @@
 #   tools/lock.sh --upgrade  takes the newest versions
 #
 # Every file holds exact versions of every package, transitive ones too, for Python 3.10 to 3.13 on Linux x86_64:
-#   kilted.txt         what `make demo` and `make test` install
+#   kilted.txt         what `make demo` installs, and all other targets but jazzy first
 #   jazzy.txt          what `make jazzy` installs; all that is not ROS is pinned as in kilted.txt
 #   kilted-extras.txt  kilted.txt plus the extras `data` and `view`
-#   model.txt          what `make model` adds to kilted.txt, and pip to an apt ROS 2 (numpy, PyYAML and setuptools stay
-#                      those that are there). The only file that is installed with dependencies: which CUDA packages
-#                      belong to torch is said by the build of torch that pip finds, and the CPU build has none.
+#   model.txt          what `make model`, `make test` and `make lint` add to it, and pip to an apt ROS 2. numpy, PyYAML
+#                      and setuptools stay those that are there. The CUDA packages are left out and this file alone is
+#                      installed with dependencies: the build of torch that pip finds asks for them, with their versions
+#                      (the CPU build has none).
 #   apt.txt            what an apt ROS 2 lacks (numpy, pillow, PyYAML stay those of apt, which ROS is compiled against)
 set -eu
 cd "$(dirname "$0")/.."
@@ -30,7 +31,7 @@ compile() {  # compile OUTPUT [uv arguments...]
     --no-emit-index-url --no-emit-find-links -o "$tmp/out.txt" "$@"
   {
     echo "# Written by tools/lock.sh (make lock); do not edit."
-    # A universal resolution also lists what only other systems need, and what torch's metadata pins (see model.txt).
+    # A universal resolution also lists what only other systems need, and the CUDA packages (see model.txt).
     grep -v -E "sys_platform == '(win32|emscripten)'|^(nvidia-|cuda-|triton=)" "$tmp/out.txt"
   } > "$output"
 }

@@ -1,0 +1,231 @@
+"""Real-time chunking: a new chunk that goes on from the rows the robot is already following.
+
+Two ways to tell a flow what its first rows are. `guided` pulls every step towards the old rows,
+hard where they are committed and ever softer behind (Black et al., "Real-Time Execution of Action
+Chunking Flow Policies", arXiv 2506.07339; pseudo-inverse guidance of flows, Pokle et al., arXiv
+2310.04432). `hard_prefix` makes the committed rows what they are and generates the rest in sight of
+them, as in arXiv 2512.05964 but for a model that was not trained for it: the rows arrive with the
+flow, as noisy as the others, not clean from the start. It costs nothing; guidance costs a backward
+pass through the action rows in every step.
+
+Rows are normalised and relative to the new observation's state (`core.committed` makes them so);
+t = 0 is noise and t = 1 the action, as in `flow`. Both hold back where there is nothing to go on
+from: without committed rows the velocity comes back untouched.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from wall_oss_ros.core.errors import ModelError, choices
+from wall_oss_ros.model.flow import Velocity
+
+# Weight of an overlapping row by how early in the overlap it is, from near 1 to near 0.
+SCHEDULES: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "exp": lambda early: early * torch.expm1(early) / (math.e - 1.0),
+    "linear": lambda early: early,
+    "ones": torch.ones_like,
+    "zeros": torch.zeros_like,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Guidance:
+    """How a new chunk is pulled towards the old one.
+
+    Attributes:
+        schedule: how the pull fades over the overlap behind the committed rows: "exp" (equation 5
+            of the paper), "linear", "ones" (not at all), "zeros" (at once).
+        max_weight: largest weight of the correction. One Euler step of length 1 / n closes w / n of
+            the difference, so more than the number of steps overshoots and less leaves some of it;
+            the paper has 5 for its 5 steps, LeRobot 10 for 10.
+        overlap_end: first row that is free; None for as far as the old chunk reaches.
+    """
+
+    schedule: str = "exp"
+    max_weight: float = 10.0
+    overlap_end: int | None = None
+
+    def __post_init__(self) -> None:
+        """Check the values.
+
+        Raises:
+            ModelError: naming the one that is wrong.
+        """
+        if self.schedule not in SCHEDULES:
+            raise ModelError(f"guidance schedule '{self.schedule}'; one of {choices(SCHEDULES)}")
+        if not 0.0 <= self.max_weight < math.inf:
+            raise ModelError(f"guidance max_weight is {self.max_weight}; expected 0 or more")
+        if self.overlap_end is not None and self.overlap_end < 0:
+            raise ModelError(f"guidance overlap_end is {self.overlap_end}; expected 0 or more rows")
+
+    def weights(self, delay: int, valid_rows: int, horizon: int) -> Tensor:
+        """Return the weight of each row (horizon,), 0 where the old chunk has none.
+
+        Args:
+            delay: rows that are committed, not to be chosen any more.
+            valid_rows: rows that the old chunk still has.
+            horizon: rows of the new chunk.
+
+        Raises:
+            ModelError: for more committed rows than there are.
+        """
+        if not 0 <= delay <= valid_rows:
+            raise ModelError(f"{delay} rows are committed, the old chunk has {valid_rows} left")
+        end = valid_rows if self.overlap_end is None else min(self.overlap_end, valid_rows)
+        return prefix_weights(min(delay, horizon), max(delay, end), horizon, self.schedule)
+
+
+def prefix_weights(delay: int, overlap_end: int, horizon: int, schedule: str) -> Tensor:
+    """Return how much each row of a chunk is bound to the old one, (horizon,) float32.
+
+    Args:
+        delay: rows from the start that are committed: 1.
+        overlap_end: first row that is free: 0 from there on.
+        horizon: rows of the chunk.
+        schedule: how it falls in between, see `Guidance`.
+
+    Raises:
+        ModelError: if the rows are out of order or the schedule is unknown.
+    """
+    if schedule not in SCHEDULES:
+        raise ModelError(f"guidance schedule '{schedule}'; expected one of {choices(SCHEDULES)}")
+    if not 0 <= delay <= overlap_end or delay > horizon:
+        raise ModelError(
+            f"{delay} committed rows in an overlap of {overlap_end} and a chunk of {horizon}; "
+            "expected 0 <= committed <= overlap, and no more than the chunk"
+        )
+    row = torch.arange(horizon, dtype=torch.float32)
+    early = ((overlap_end - row) / (overlap_end - delay + 1)).clamp(0.0, 1.0)
+    fading = torch.where(row < overlap_end, SCHEDULES[schedule](early), 0.0)
+    return torch.where(row < delay, 1.0, fading)
+
+
+def guidance_weight(time: Tensor, max_weight: float) -> Tensor:
+    """Return the weight of the correction at times (...): min(max, (1 - t) / (t r^2)).
+
+    r^2 = (1 - t)^2 / (t^2 + (1 - t)^2) is how uncertain the estimate of the end is. The weight is 2
+    in the middle and has no bound at either end, hence the largest one.
+    """
+    rest = 1.0 - time
+    return ((time * time + rest * rest) / (time * rest).clamp(min=0.0)).clamp(max=max_weight)
+
+
+def guided(
+    velocity: Velocity, committed: Tensor, weights: Tensor, dof_mask: Tensor, max_weight: float
+) -> Velocity:
+    """Return a velocity that is pulled towards the rows of the old chunk.
+
+    The action that x(t) is heading for is x + (1 - t) v(x, t). Its weighted distance to the old
+    rows is taken back through the network to x, which says how x has to change, in every row and
+    not only in the bound ones, for the end to come nearer.
+
+    Args:
+        velocity: of all dimensions; differentiable in x.
+        committed: (B, V, D) normalised rows of the old chunk, the first V of the new one.
+        weights: (H,) of each row, `prefix_weights`; 0 for rows from V on. What stands in a row
+            of weight 0 is not read.
+        dof_mask: (B, H, D), 1 for active dimensions; the others are left to `flow.sliding`.
+        max_weight: largest weight of the correction.
+
+    Raises:
+        ModelError: for shapes that do not fit, rows that are bound but missing or not finite; and
+            when it is called under ``torch.inference_mode``, which allows no gradients.
+    """
+    weights = weights.to(dof_mask)
+    bound = weights > 0
+    if not bool(bound.any()) or max_weight == 0:
+        return velocity
+    target = _rows(committed, dof_mask, int(bound.nonzero().max()) + 1)
+    pull = weights[:, None] * dof_mask
+    _check_finite(target, pull)
+
+    def pulled(x: Tensor, time: Tensor) -> Tensor:
+        if torch.is_inference_mode_enabled():
+            raise ModelError(
+                "guidance takes a gradient, which torch.inference_mode forbids; use torch.no_grad"
+            )
+        with torch.enable_grad():
+            x = x.detach().requires_grad_(True)
+            speed = velocity(x, time)
+            end = x + (1.0 - time) * speed
+            missing = torch.where(pull > 0, target - end.detach(), 0.0) * pull
+            (correction,) = torch.autograd.grad(end, x, missing)
+        return speed.detach() + guidance_weight(time, max_weight) * correction * dof_mask
+
+    return pulled
+
+
+def hard_prefix(
+    velocity: Velocity, noise: Tensor, committed: Tensor, delay: int, dof_mask: Tensor
+) -> Velocity:
+    """Return a velocity that lets the first rows slide straight from noise to what they are.
+
+    On their way they are as noisy as rows should be at that time, so the network reads them as it
+    was trained to. To be put around every other change of the velocity. Where the times end before
+    1 the rows do too: `with_prefix` sets them afterwards.
+
+    Args:
+        velocity: of all rows.
+        noise: (B, H, D) x at time 0.
+        committed: (B, V, D) normalised rows of the old chunk, the first V of the new one.
+        delay: rows to hold, at most V.
+        dof_mask: (B, H, D), 1 for active dimensions; the others go on as before.
+
+    Raises:
+        ModelError: for shapes that do not fit, rows that are missing or not finite.
+    """
+    if delay == 0:
+        return velocity
+    target, held = _held(committed, delay, dof_mask)
+    slide = torch.where(held, target - noise, 0.0)
+    return lambda x, time: torch.where(held, slide, velocity(x, time))
+
+
+def with_prefix(actions: Tensor, committed: Tensor, delay: int, dof_mask: Tensor) -> Tensor:
+    """Return a finished chunk (B, H, D) with its first rows exactly as they were committed.
+
+    Raises:
+        ModelError: as `hard_prefix`.
+    """
+    if delay == 0:
+        return actions
+    target, held = _held(committed, delay, dof_mask)
+    return torch.where(held, target, actions)
+
+
+def _held(committed: Tensor, delay: int, dof_mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the target (B, H, D) and where it counts."""
+    if delay < 0:
+        raise ModelError(f"{delay} committed rows; expected 0 or more")
+    target = _rows(committed, dof_mask, delay)
+    first = torch.arange(dof_mask.shape[1], device=dof_mask.device) < delay
+    held = first[:, None] & (dof_mask > 0)
+    _check_finite(target, held)
+    return target, held
+
+
+def _rows(committed: Tensor, dof_mask: Tensor, needed: int) -> Tensor:
+    """Return the rows in the shape of the chunk; what is filled up is read by nobody."""
+    batch, horizon, width = dof_mask.shape
+    shape = tuple(committed.shape)
+    if len(shape) != 3 or (shape[0], shape[2]) != (batch, width) or shape[1] > horizon:
+        raise ModelError(
+            f"committed rows are {shape}; expected ({batch}, up to {horizon}, {width})"
+        )
+    if needed > shape[1]:
+        raise ModelError(f"{needed} rows are bound to the old chunk, which has {shape[1]} left")
+    return functional.pad(committed.to(dof_mask), (0, 0, 0, horizon - shape[1]), value=math.nan)
+
+
+def _check_finite(target: Tensor, read: Tensor) -> None:
+    wrong = (~torch.isfinite(target) & (read > 0)).nonzero()
+    if len(wrong):
+        _, row, column = wrong[0].tolist()
+        raise ModelError(f"committed row {row} is not finite in dimension {column}")

@@ -155,17 +155,20 @@ class Decoder(nn.Module):
         self.rope = MultimodalRope(config.head_dim, config.rope_theta, config.mrope_section)
 
     def read(
-        self, x: Tensor, positions: Tensor, memories: Sequence[Memory], run: Run = call
+        self,
+        x: Tensor,
+        rope: tuple[Tensor, Tensor],
+        memories: Sequence[Memory],
+        run: Run = call,
     ) -> None:
         """Put a prompt into empty memories, and no more: the last layer's output is not needed.
 
         Args:
             x: (B, S, hidden) embedded tokens.
-            positions: (3, B, S).
+            rope: from `self.rope` for the positions of the tokens.
             memories: one per layer, empty.
             run: how a layer is called.
         """
-        rope = self.rope(positions)
         for layer, memory in zip(self.layers[:-1], memories[:-1], strict=True):
             x = run(layer, x, TEXT, rope, memory, None, True)
         self.layers[-1].remember(x, TEXT, rope, memories[-1])
@@ -174,7 +177,7 @@ class Decoder(nn.Module):
         self,
         x: Tensor,
         expert: int,
-        positions: Tensor,
+        rope: tuple[Tensor, Tensor],
         memories: Sequence[Memory],
         mask: Tensor | None = None,
         causal: bool = False,
@@ -185,13 +188,12 @@ class Decoder(nn.Module):
         Args:
             x: (B, S, channels of the expert).
             expert: TEXT or ACTION.
-            positions: (3, B, S).
+            rope: from `self.rope` for the positions of the tokens.
             memories: what came before, one per layer; these tokens are offered to them.
-            mask: (S, all tokens) bool, None to see everything in memory.
+            mask: from `folded_mask`, None to see everything in memory.
             causal: see only the tokens before; only for empty memories.
             run: how a layer is called.
         """
-        rope = self.rope(positions)
         for layer, memory in zip(self.layers, memories, strict=True):
             x = run(layer, x, expert, rope, memory, mask, causal)
         out: Tensor = self.norms[min(expert, len(self.norms) - 1)](x)

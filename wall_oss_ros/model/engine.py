@@ -194,7 +194,7 @@ class Engine:
         keys = self.model.normalizer_keys(dataset_names, len(inputs.prompt))
         free, target = torch.ones(1), torch.zeros(1)
         if self.model.config.slide_masked:
-            free, target = inputs.dof_mask, self.model.masked_target(keys).cpu()
+            free, target = inputs.dof_mask, self.model.masked_target(keys)
         self.prepare(inputs)
         if self.kind == "eager":
             actions, stages, upload = self._eager(inputs, free, target, begin)

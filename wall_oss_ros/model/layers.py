@@ -54,6 +54,20 @@ class GatedMLP(nn.Module):
         return out
 
 
+def folded_mask(seen: Tensor, group: int, dtype: torch.dtype) -> Tensor:
+    """Return what `attend` adds to its scores, (group * S, T): 0 or minus infinity.
+
+    Made once for all layers and steps, as kernels take no other mask without converting it.
+
+    Args:
+        seen: (S, T) bool, True where a query sees a key.
+        group: query heads per key head.
+        dtype: of queries and keys.
+    """
+    hidden = torch.zeros(seen.shape, dtype=dtype, device=seen.device)
+    return hidden.masked_fill(~seen, float("-inf")).repeat(group, 1)
+
+
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
     """Softmax attention with grouped query heads.
 
@@ -61,7 +75,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, causal: bool) -
         q: (B, query heads, S, D).
         k: (B, key heads, T, D); a run of query heads shares each.
         v: (B, key heads, T, D).
-        mask: (S, T) bool, True where a query sees a key; None sees all.
+        mask: from `folded_mask`; None sees all.
         causal: query i sees keys up to i; only with S = T and no mask.
 
     Returns:
@@ -74,7 +88,6 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, causal: bool) -
     else:
         # Folding the group into the rows lets every kernel take the mask, and reads k and v once.
         q = q.reshape(batch, k.shape[1], group * rows, channels)
-        folded = None if mask is None else mask.repeat(group, 1)
-        out = functional.scaled_dot_product_attention(q, k, v, attn_mask=folded)
+        out = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         out = out.reshape(batch, heads, rows, channels)
     return out.transpose(1, 2).reshape(batch, rows, heads * channels)

@@ -212,13 +212,14 @@ class Program:
             x = put_images(x, place, self._image_tokens)
         if self._state is not None and self._state_mask is not None:
             x = self.model.put_state(x, self._state_place, self._state, self._state_mask)
-        positions = self._positions[:, :, : self.shape.prompt]
-        self.model.model.read(x, positions, self._prompt_slots, self._run)
+        rope = self.model.model.rope(self._positions[:, :, : self.shape.prompt])
+        self.model.model.read(x, rope, self._prompt_slots, self._run)
 
     def denoise(self) -> None:
         """Noise to actions, all steps."""
         head, model = self.model.action_preprocessor, self.model.model
-        positions = self._positions[:, :, self.shape.prompt :]
+        rope = model.rope(self._positions[:, :, self.shape.prompt :])
+        seen = self.model.folded_mask(self._seen)
         width = self.model.config.experts[ACTION].hidden_size
         kind = model.embed_tokens.weight.dtype
         mask_part = self._head.mask_part(self._dof_mask)
@@ -227,9 +228,7 @@ class Program:
         for step, move in enumerate(self._moves):
             rows = self._head.embed(x, mask_part, step)
             rows = functional.pad(rows, (0, width - rows.shape[-1])).to(kind)
-            hidden = model(
-                rows, ACTION, positions, self._action_slots, self._seen, False, self._run
-            )
+            hidden = model(rows, ACTION, rope, self._action_slots, seen, False, self._run)
             velocity = head.velocity(hidden, x, self._times[step])
             x = x + move * (velocity * self._free + slide)
         self._actions.copy_(x)

@@ -81,16 +81,18 @@ class MultimodalRope(torch.nn.Module):
         if sum(sections) != head_dim // 2:
             raise ModelError(f"mrope_section {list(sections)} does not add up to {head_dim // 2}")
         self.head_dim, self.theta = head_dim, theta
-        self.axes = [axis for axis, run in enumerate(sections) for _ in range(run)]
+        self.sections = tuple(sections)
 
     def forward(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         """Return cosine and sine (B, 1, S, head_dim), float32, for positions (3, B, S)."""
         device = positions.device
         index = torch.arange(0, self.head_dim, 2, device=device, dtype=torch.float32)
         frequencies = 1.0 / self.theta ** (index / self.head_dim)
-        # (head_dim / 2, B, S): the axis of each frequency.
-        along = torch.cat([positions[axis][None] for axis in self.axes]).to(torch.float32)
-        angles = along.permute(1, 2, 0) * frequencies
+        # (head_dim / 2, B, S): the position on the axis of each frequency.
+        along = torch.cat(
+            [positions[axis].expand(run, -1, -1) for axis, run in enumerate(self.sections)]
+        )
+        angles = along.permute(1, 2, 0).to(torch.float32) * frequencies
         angles = torch.cat((angles, angles), dim=-1)[:, None]
         return angles.cos(), angles.sin()
 

@@ -20,6 +20,7 @@ from wall_oss_ros.model.config import ModelConfig
 from wall_oss_ros.model.decoder import ACTION, Decoder, Growing, Memory, ReadOnly
 from wall_oss_ros.model.flow import FlowHead, Velocity, integrate, sliding, times
 from wall_oss_ros.model.inputs import FlowInputs, check_flow_inputs
+from wall_oss_ros.model.layers import folded_mask
 from wall_oss_ros.model.normalizer import Normalizers
 from wall_oss_ros.model.vision import Grid, VisionPlan, VisionTower
 
@@ -150,7 +151,7 @@ class WallOssModel(nn.Module):
         memories = self.encode_prompt(inputs, self.embed_prompt(inputs))
         velocity = self.velocity_of(inputs, memories)
         if self.config.slide_masked:
-            target = self.masked_target(keys)
+            target = self.masked_target(keys).to(self.device)
             velocity = sliding(velocity, inputs.noise, target, inputs.dof_mask)
         actions = integrate(velocity, inputs.noise, when)
         return self.output(actions, keys)
@@ -198,28 +199,33 @@ class WallOssModel(nn.Module):
     def encode_prompt(self, inputs: FlowInputs, x: Tensor) -> list[ReadOnly]:
         """Return keys and values of the embedded prompt x (B, P, hidden), layer by layer."""
         memories = [Growing() for _ in self.model.layers]
-        positions = inputs.positions[:, :, : inputs.prompt.shape[1]]
-        self.model.read(x, positions, memories)
+        rope = self.model.rope(inputs.positions[:, :, : inputs.prompt.shape[1]])
+        self.model.read(x, rope, memories)
         return [ReadOnly(*memory.content()) for memory in memories]
 
     def action_mask(self, prompt: int, horizon: int) -> Tensor | None:
-        """Return (H, prompt + H) what an action row sees; None for everything."""
+        """Return the mask of action rows behind a prompt; None where they see everything."""
         if not self.config.causal_actions:
             return None
         seen = torch.ones(horizon, prompt + horizon, dtype=torch.bool, device=self.device)
-        return seen.tril(prompt)
+        return self.folded_mask(seen.tril(prompt))
+
+    def folded_mask(self, seen: Tensor) -> Tensor:
+        """Return what attention adds to its scores for (H, prompt + H) bool: what a row sees."""
+        group = self.config.num_attention_heads // self.config.num_key_value_heads
+        return folded_mask(seen, group, self.model.embed_tokens.weight.dtype)
 
     def velocity_of(self, inputs: FlowInputs, memories: Sequence[Memory]) -> Velocity:
         """Return the velocity of action rows after a prompt."""
         head, width = self.action_preprocessor, self.config.experts[ACTION].hidden_size
-        positions = inputs.positions[:, :, inputs.prompt.shape[1] :]
+        rope = self.model.rope(inputs.positions[:, :, inputs.prompt.shape[1] :])
         mask = self.action_mask(inputs.prompt.shape[1], inputs.horizon)
         kind = self.model.embed_tokens.weight.dtype
 
         def velocity(x: Tensor, time: Tensor) -> Tensor:
             rows = head.embed(x, inputs.dof_mask, time)
             rows = functional.pad(rows, (0, width - rows.shape[-1])).to(kind)
-            hidden = self.model(rows, ACTION, positions, memories, mask)
+            hidden = self.model(rows, ACTION, rope, memories, mask)
             return head.velocity(hidden, x, time)
 
         return velocity
@@ -241,8 +247,8 @@ class WallOssModel(nn.Module):
         return tuple(self.normalizers.key(name) for name in names)
 
     def masked_target(self, keys: tuple[str, ...] | None) -> Tensor:
-        """Return (B or 1, 1, action_dim): where masked dimensions end, normalised."""
-        zero = torch.zeros(1, 1, self.config.action_dim, device=self.device)
+        """Return (B or 1, 1, action_dim): where masked dimensions end, normalised; on the CPU."""
+        zero = torch.zeros(1, 1, self.config.action_dim)
         if keys is None:
             return zero
         return torch.cat([self.normalizers.action[key].normalize(zero) for key in keys])

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from wall_oss_ros.core import action_space, rotation
 from wall_oss_ros.core.rotation import Array
 
-
 if TYPE_CHECKING:  # reading a contract needs yaml, judging a chunk does not
     from wall_oss_ros.core.contract import RobotContract
 

@@ -1,5 +1,5 @@
 """What the tests of the model share: recorded runs are in `reference.py`, a recorder that stands in
-for CUDA graphs in `recording.py`.
+for CUDA graphs in `recording.py`, the real vocabulary in `qwen_vocabulary.py`.
 """
 
 from __future__ import annotations
@@ -8,11 +8,30 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 torch = pytest.importorskip("torch", reason="pip install 'wall_oss_ros[model]'")
 
 sys.path.insert(0, str(Path(__file__).parent))  # for the modules named above
+
+# The same cases on every machine, and no case fails for being slow.
+hypothesis.settings.register_profile("model", derandomize=True, deadline=None, max_examples=20)
+hypothesis.settings.load_profile("model")
+
+
+@pytest.fixture(scope="session")
+def tokenizer_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of Qwen2.5-VL's tokenizer, as a checkpoint folder holds them."""
+    pytest.importorskip("transformers", reason="pip install 'wall_oss_ros[model]'")
+    import qwen_vocabulary
+
+    ranks = qwen_vocabulary.ranks_file()
+    if ranks is None:
+        pytest.skip("the vocabulary is in dashscope: pip install --no-deps dashscope")
+    folder = tmp_path_factory.mktemp("tokenizer")
+    qwen_vocabulary.write(folder, ranks)
+    return folder
 
 
 @pytest.fixture(autouse=True)

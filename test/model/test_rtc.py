@@ -8,17 +8,12 @@ from __future__ import annotations
 
 import functools
 import math
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
+import reference
 import torch
 from torch import Tensor
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-import reference
 
 from wall_oss_ros.core.errors import ModelError
 from wall_oss_ros.model.flow import Velocity, integrate, sliding, times

@@ -19,6 +19,7 @@ from wall_oss_ros.model.config import TINY, ModelConfig
 from wall_oss_ros.model.engine import AsIs, Engine
 from wall_oss_ros.model.inputs import FlowInputs, check_flow_inputs
 from wall_oss_ros.model.normalizer import Normalizers
+from wall_oss_ros.model.rtc import Continuation, Guidance
 
 SMALL = replace(
     TINY,
@@ -219,3 +220,53 @@ def test_every_stage_has_a_time(model: WallOssModel) -> None:
         times = engine.generate(make_inputs(model, 10)).times
         assert min(times.upload, times.vision, times.prompt, times.denoise) > 0.0
         assert times.total >= times.vision + times.prompt + times.denoise
+
+
+def continuation(delay: int, guidance: Guidance | None, rows: int = 5) -> Continuation:
+    draw = torch.Generator().manual_seed(99)
+    return Continuation(torch.rand(1, rows, 26, generator=draw) - 0.5, delay, guidance)
+
+
+@pytest.mark.parametrize("guidance", [None, Guidance()], ids=["hard prefix", "guided"])
+def test_a_recorded_program_goes_on_from_another_chunk_as_the_model_does(
+    model: WallOssModel, guidance: Guidance | None
+) -> None:
+    recorder = GraphLike()
+    engine = Engine(model, "graphs", steps=STEPS, bucket=16, recorder=recorder)
+    plain = Engine(model, "eager", steps=STEPS)
+    engine.prepare(make_inputs(model, 1), guided=guidance.max_weight if guidance else None)
+    before = recorder.recorded
+    for seed, delay in ((11, 2), (12, 3), (13, 0)):
+        inputs, going_on = make_inputs(model, seed), continuation(delay, guidance)
+        out = engine.generate(inputs, continuation=going_on).normalized
+        expected = plain.generate(inputs, continuation=going_on).normalized
+        torch.testing.assert_close(out, expected, atol=1e-5, rtol=1e-5)
+        assert torch.equal(out[:, :delay, :20], going_on.rows[:, :delay, :20])
+    # And without one it is as before.
+    inputs = make_inputs(model, 14)
+    torch.testing.assert_close(
+        engine.generate(inputs).normalized, eager(model, inputs), atol=1e-5, rtol=1e-5
+    )
+    assert recorder.recorded == before
+    assert engine.kind == "graphs"
+
+
+def test_guidance_brings_the_chunk_nearer_to_the_old_one(model: WallOssModel) -> None:
+    inputs, going_on = make_inputs(model, 15), continuation(2, Guidance())
+    engine = Engine(model, "eager", steps=10)
+
+    def distance(chunk: torch.Tensor) -> float:
+        return float((chunk[:, 2:4, :20] - going_on.rows[:, 2:4, :20]).abs().mean())
+
+    free = engine.generate(inputs).normalized
+    pulled = engine.generate(inputs, continuation=going_on).normalized
+    assert distance(pulled) < distance(free)
+
+
+def test_nothing_to_go_on_from_is_plain_generation(model: WallOssModel) -> None:
+    inputs = make_inputs(model, 16)
+    engine = Engine(model, "eager", steps=STEPS)
+    plain = engine.generate(inputs).normalized
+    for guidance in (None, Guidance()):
+        empty = continuation(0, guidance, rows=0)
+        assert torch.equal(engine.generate(inputs, continuation=empty).normalized, plain)

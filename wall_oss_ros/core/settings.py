@@ -6,14 +6,21 @@ from collections.abc import Iterator
 from dataclasses import Field, field, fields
 from typing import Any, cast
 
-from wall_oss_ros.core.errors import WallOssError
+from wall_oss_ros.core.errors import WallOssError, choices
 
 
 class SettingError(WallOssError):
     """A setting has a value outside its range."""
 
 
-def setting(default: Any, help: str, *, low: float | None = None, high: float | None = None) -> Any:
+def setting(
+    default: Any,
+    help: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    valid: tuple[str, ...] = (),
+) -> Any:
     """Declare a setting of a frozen dataclass.
 
     Args:
@@ -21,17 +28,19 @@ def setting(default: Any, help: str, *, low: float | None = None, high: float | 
         help: what it does, with the unit in brackets.
         low: smallest valid value (of each element).
         high: largest valid value (of each element).
+        valid: the choices of a text; empty for any text.
     """
-    return field(default=default, metadata={"help": help, "low": low, "high": high})
+    metadata = {"help": help, "low": low, "high": high, "valid": valid}
+    return field(default=default, metadata=metadata)
 
 
 class Settings:
-    """Base of settings dataclasses: checks every range at construction."""
+    """Base of settings dataclasses: checks every range and choice at construction."""
 
     __slots__ = ()
 
     def __post_init__(self) -> None:
-        """Check ranges.
+        """Check ranges and choices.
 
         Raises:
             SettingError: naming the setting, the value and the range.
@@ -39,6 +48,12 @@ class Settings:
         for item in settings_of(type(self)):
             value = getattr(self, item.name)
             low, high = item.metadata["low"], item.metadata["high"]
+            valid = item.metadata["valid"]
+            if valid and value not in valid:
+                raise SettingError(
+                    f"{item.name}: got '{value}'; expected one of {choices(valid)} "
+                    f"({item.metadata['help']})"
+                )
             for number in value if isinstance(value, tuple) else (value,):
                 if (low is not None and not number >= low) or (
                     high is not None and not number <= high

@@ -21,6 +21,7 @@ from wall_oss_ros.model.flow import integrate, sliding
 from wall_oss_ros.model.inputs import FlowInputs
 from wall_oss_ros.model.layers import Run, call
 from wall_oss_ros.model.program import Program, Shape
+from wall_oss_ros.model.rtc import Continuation, pulled, with_prefix
 from wall_oss_ros.model.wall_oss import WallOssModel
 
 log = logging.getLogger(__name__)
@@ -151,19 +152,24 @@ class Engine:
         """How it runs now; plainer than asked for after a failure."""
         return self._ways[0]
 
-    def prepare(self, inputs: FlowInputs) -> None:
+    def prepare(self, inputs: FlowInputs, guided: float | None = None) -> None:
         """Compile and record for the shape of these inputs, so that a later call is fast.
+
+        Args:
+            inputs: of the shape to prepare for.
+            guided: largest weight of a guidance to prepare for, too.
 
         A way that fails is given up with a log line, down to the eager one, which raises.
         """
         while self.kind != "eager":
             shape = Shape.of(inputs, self.steps, self._bucket)
-            if shape in self._programs:
-                self._programs.move_to_end(shape)
-                return
             try:
                 with torch.no_grad():
-                    self._programs[shape] = self._record(shape, inputs)
+                    if shape not in self._programs:
+                        self._programs[shape] = self._record(shape, inputs)
+                    self._programs.move_to_end(shape)
+                    if guided is not None:
+                        self._record_guided(self._programs[shape], guided)
                 while len(self._programs) > _MOST_PROGRAMS:
                     self._programs.popitem(last=False)
                 return
@@ -179,27 +185,36 @@ class Engine:
 
     @torch.no_grad()
     def generate(
-        self, inputs: FlowInputs, dataset_names: str | Sequence[str] | None = None
+        self,
+        inputs: FlowInputs,
+        dataset_names: str | Sequence[str] | None = None,
+        continuation: Continuation | None = None,
     ) -> EngineOutput:
         """Return a chunk.
 
         Args:
             inputs: checked, on the CPU.
             dataset_names: key of the normalisation statistics, one for all or one per row.
+            continuation: the chunk to go on from; its committed rows come back unchanged.
 
         Raises:
-            ModelError: for a key that the checkpoint does not offer.
+            ModelError: for a key that the checkpoint does not offer, or rows that do not fit.
         """
         begin = time.perf_counter()
         keys = self.model.normalizer_keys(dataset_names, len(inputs.prompt))
         free, target = torch.ones(1), torch.zeros(1)
         if self.model.config.slide_masked:
             free, target = inputs.dof_mask, self.model.masked_target(keys)
-        self.prepare(inputs)
-        if self.kind == "eager":
-            actions, stages, upload = self._eager(inputs, free, target, begin)
-        else:
-            actions, stages, upload = self._replay(inputs, free, target, begin)
+        pull: _Pull | None = None
+        if continuation is not None and continuation.guidance is not None:
+            pull = _Pull(*continuation.pull(inputs.dof_mask), continuation.guidance.max_weight)
+        elif continuation is not None:
+            free, target = continuation.hold(free, target, inputs.dof_mask)
+        self.prepare(inputs, guided=pull.max_weight if pull else None)
+        work = self._eager if self.kind == "eager" else self._replay
+        actions, stages, upload = work(inputs, free, target, pull, begin)
+        if continuation is not None:
+            actions = with_prefix(actions, continuation.rows, continuation.delay, inputs.dof_mask)
         output = self.model.output(actions, keys)
         times = Times(
             upload=upload,
@@ -219,7 +234,12 @@ class Engine:
         program = Program(self.model, shape, self._run)
         program.load(inputs, torch.ones(1), torch.zeros(1))
         stages = [(name, self._graphs.record(work)) for name, work in program.stages]
-        return _Recorded(program, stages)
+        return _Recorded(program, stages, {})
+
+    def _record_guided(self, recorded: _Recorded, max_weight: float) -> None:
+        if max_weight not in recorded.guided and self._graphs is not None:
+            name, work = recorded.program.guided_stage(max_weight)
+            recorded.guided[max_weight] = (name, self._graphs.record(work))
 
     def _compiled(self) -> Run:
         """Return a call that compiles each kind of block once; all layers share the code."""
@@ -230,20 +250,24 @@ class Engine:
         return compiled
 
     def _replay(
-        self, inputs: FlowInputs, free: Tensor, target: Tensor, begin: float
+        self, inputs: FlowInputs, free: Tensor, target: Tensor, pull: _Pull | None, begin: float
     ) -> tuple[Tensor, dict[str, float], float]:
         recorded = self._programs[Shape.of(inputs, self.steps, self._bucket)]
         recorded.program.load(inputs, free, target)
+        stages = list(recorded.stages)
+        if pull is not None:
+            recorded.program.load_rows(pull.target, pull.weight)
+            stages[-1] = recorded.guided[pull.max_weight]
         upload = (time.perf_counter() - begin) * 1e3
         watch = _Watch(self.model.device)
-        for name, stage in recorded.stages:
+        for name, stage in stages:
             stage()
             watch.lap(name)
         actions = recorded.program.actions()
         return actions, watch.read(), upload
 
     def _eager(
-        self, inputs: FlowInputs, free: Tensor, target: Tensor, begin: float
+        self, inputs: FlowInputs, free: Tensor, target: Tensor, pull: _Pull | None, begin: float
     ) -> tuple[Tensor, dict[str, float], float]:
         model = self.model
         moved = inputs.to(model.device)
@@ -254,6 +278,9 @@ class Engine:
         watch.lap("vision")
         velocity = model.velocity_of(moved, model.encode_prompt(moved, x))
         watch.lap("prompt")
+        if pull is not None:
+            rows, weight = pull.target.to(model.device), pull.weight.to(model.device)
+            velocity = pulled(velocity, rows, weight, moved.dof_mask, pull.max_weight)
         velocity = sliding(velocity, moved.noise, target, free)
         actions = integrate(velocity, moved.noise, model.inference_times(self.steps))
         watch.lap("denoise")
@@ -264,6 +291,14 @@ class Engine:
 class _Recorded:
     program: Program
     stages: Sequence[tuple[str, Callable[[], None]]]
+    guided: dict[float, tuple[str, Callable[[], None]]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pull:
+    target: Tensor
+    weight: Tensor
+    max_weight: float
 
 
 class _Watch:

@@ -89,14 +89,14 @@ def integrate(velocity: Velocity, noise: Tensor, when: Tensor) -> Tensor:
     return x
 
 
-def sliding(velocity: Velocity, noise: Tensor, target: Tensor, dof_mask: Tensor) -> Velocity:
-    """Return a velocity that lets masked dimensions slide straight from noise to their target.
+def sliding(velocity: Velocity, noise: Tensor, target: Tensor, free: Tensor) -> Velocity:
+    """Return a velocity that lets some numbers slide straight from noise to their target.
 
     Args:
         velocity: of all dimensions.
         noise: (B, H, D) x at the first time.
-        target: (..., D) normalised value of a masked dimension.
-        dof_mask: (B, H, D), 1 for active dimensions.
+        target: (B, H, D) or broadcastable, where they end, normalised.
+        free: (B, H, D) or broadcastable, 1 where the velocity is left as it is, 0 where it slides.
     """
-    slide = (target - noise) * (1.0 - dof_mask)
-    return lambda x, time: velocity(x, time) * dof_mask + slide
+    slide = (target - noise) * (1.0 - free)
+    return lambda x, time: velocity(x, time) * free + slide

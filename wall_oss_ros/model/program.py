@@ -15,11 +15,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from wall_oss_ros.model.decoder import ACTION
-from wall_oss_ros.model.flow import FlowHead, time_embedding
+from wall_oss_ros.model.decoder import ACTION, ReadOnly
+from wall_oss_ros.model.flow import FlowHead, integrate, sliding, time_embedding
 from wall_oss_ros.model.images import patchify
 from wall_oss_ros.model.inputs import FlowInputs
 from wall_oss_ros.model.layers import Run, call
+from wall_oss_ros.model.rtc import pulled
 from wall_oss_ros.model.vision import Grid
 from wall_oss_ros.model.wall_oss import WallOssModel, put_images
 
@@ -145,6 +146,8 @@ class Program:
         self._free = room(batch, rows, config.action_dim)
         self._target = room(batch, rows, config.action_dim)
         self._noise = room(batch, rows, config.action_dim)
+        self._rows = room(batch, rows, config.action_dim)
+        self._pull = room(batch, rows, config.action_dim)
         self._actions = room(batch, rows, config.action_dim)
         memory = (batch, config.num_key_value_heads, prompt + rows, config.head_dim)
         pairs = [(room(*memory, dtype=kind), room(*memory, dtype=kind)) for _ in model.model.layers]
@@ -157,6 +160,15 @@ class Program:
         """The work in order; each reads and writes buffers only."""
         vision: list[Stage] = [("vision", self.see)] if self._plan else []
         return [*vision, ("prompt", self.read), ("denoise", self.denoise)]
+
+    def guided_stage(self, max_weight: float) -> Stage:
+        """Return what takes the place of "denoise" when the chunk goes on from another one."""
+        return "denoise", lambda: self.denoise_guided(max_weight)
+
+    def load_rows(self, rows: Tensor, pull: Tensor) -> None:
+        """Copy the rows to go on from and their weights, (B, H, D), into the buffers."""
+        self._put(self._rows, rows)
+        self._put(self._pull, pull)
 
     def load(self, inputs: FlowInputs, free: Tensor, target: Tensor) -> None:
         """Copy a call's inputs into the buffers.
@@ -232,6 +244,24 @@ class Program:
             velocity = head.velocity(hidden, x, self._times[step])
             x = x + move * (velocity * self._free + slide)
         self._actions.copy_(x)
+
+    def denoise_guided(self, max_weight: float) -> None:
+        """Noise to actions, each step pulled towards the rows to go on from.
+
+        The layers run as they are: a gradient goes back through them, and the slots that
+        `denoise` writes in place would not let it.
+        """
+        prompt = self.shape.prompt
+        memories = [
+            ReadOnly(slot.keys[:, :, :prompt], slot.values[:, :, :prompt])
+            for slot in self._prompt_slots
+        ]
+        rope = self.model.model.rope(self._positions[:, :, prompt:])
+        mask = self.model.folded_mask(self._seen)
+        velocity = self.model.velocity(self._dof_mask, rope, mask, memories)
+        velocity = pulled(velocity, self._rows, self._pull, self._dof_mask, max_weight)
+        velocity = sliding(velocity, self._noise, self._target, self._free)
+        self._actions.copy_(integrate(velocity, self._noise, self._times))
 
     def actions(self) -> Tensor:
         """Return the normalised actions (B, H, D) on the CPU; waits for the device."""

@@ -82,6 +82,47 @@ class Guidance:
         return prefix_weights(min(delay, horizon), max(delay, end), horizon, self.schedule)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Continuation:
+    """What a new chunk goes on from.
+
+    Attributes:
+        rows: (B, V, D) normalised rows of the old chunk, the first V of the new one.
+        delay: rows that are committed, at most V.
+        guidance: how it is pulled towards them; None to hold the committed rows and nothing else.
+    """
+
+    rows: Tensor
+    delay: int
+    guidance: Guidance | None = None
+
+    def pull(self, dof_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Return target and weight of each number, (B, H, D), for `pulled`.
+
+        Raises:
+            ModelError: for shapes that do not fit, rows that are missing or not finite.
+        """
+        horizon, valid = dof_mask.shape[1], self.rows.shape[1]
+        weights = (self.guidance or Guidance()).weights(self.delay, valid, horizon).to(dof_mask)
+        bound = weights > 0
+        needed = int(bound.nonzero().max()) + 1 if bool(bound.any()) else 0
+        target, pull = _rows(self.rows, dof_mask, needed), weights[:, None] * dof_mask
+        _check_finite(target, pull)
+        return target, pull
+
+    def hold(self, free: Tensor, target: Tensor, dof_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Return `free` and `target` (B, H, D) of `flow.sliding` with the committed rows held.
+
+        Raises:
+            ModelError: for shapes that do not fit, rows that are missing or not finite.
+        """
+        free, target = free.expand(dof_mask.shape), target.expand(dof_mask.shape)
+        if self.delay == 0:
+            return free, target
+        rows, held = _held(self.rows, self.delay, dof_mask)
+        return torch.where(held, 0.0, free), torch.where(held, rows, target)
+
+
 def prefix_weights(delay: int, overlap_end: int, horizon: int, schedule: str) -> Tensor:
     """Return how much each row of a chunk is bound to the old one, (horizon,) float32.
 
@@ -145,8 +186,23 @@ def guided(
     target = _rows(committed, dof_mask, int(bound.nonzero().max()) + 1)
     pull = weights[:, None] * dof_mask
     _check_finite(target, pull)
+    return pulled(velocity, target, pull, dof_mask, max_weight)
 
-    def pulled(x: Tensor, time: Tensor) -> Tensor:
+
+def pulled(
+    velocity: Velocity, target: Tensor, pull: Tensor, dof_mask: Tensor, max_weight: float
+) -> Velocity:
+    """Return `guided` without its checks, which wait for the device.
+
+    Args:
+        velocity: of all dimensions; differentiable in x.
+        target: (B, H, D) where the rows should end; not read where `pull` is 0.
+        pull: (B, H, D) weight of each number.
+        dof_mask: (B, H, D), 1 for active dimensions.
+        max_weight: largest weight of the correction.
+    """
+
+    def changed(x: Tensor, time: Tensor) -> Tensor:
         if torch.is_inference_mode_enabled():
             raise ModelError(
                 "guidance takes a gradient, which torch.inference_mode forbids; use torch.no_grad"
@@ -159,7 +215,7 @@ def guided(
             (correction,) = torch.autograd.grad(end, x, missing)
         return speed.detach() + guidance_weight(time, max_weight) * correction * dof_mask
 
-    return pulled
+    return changed
 
 
 def hard_prefix(

@@ -19,6 +19,7 @@ from wall_oss_ros.core.errors import ModelError
 from wall_oss_ros.model.config import ModelConfig
 from wall_oss_ros.model.decoder import ACTION, Decoder, Growing, Memory, ReadOnly
 from wall_oss_ros.model.flow import FlowHead, Velocity, integrate, sliding, times
+from wall_oss_ros.model.images import patchify
 from wall_oss_ros.model.inputs import FlowInputs, check_flow_inputs
 from wall_oss_ros.model.layers import folded_mask
 from wall_oss_ros.model.normalizer import Normalizers
@@ -179,8 +180,6 @@ class WallOssModel(nn.Module):
         x: Tensor = self.model.embed_tokens(inputs.prompt)
         pixels = inputs.pixel_values
         if inputs.images:
-            from wall_oss_ros.model.images import patchify
-
             pixels = torch.cat([patchify(i[None], self.config.vision) for i in inputs.images])
         if pixels is not None:
             image = self.visual(pixels, self.vision_plan(inputs.grids))
@@ -217,18 +216,35 @@ class WallOssModel(nn.Module):
 
     def velocity_of(self, inputs: FlowInputs, memories: Sequence[Memory]) -> Velocity:
         """Return the velocity of action rows after a prompt."""
-        head, width = self.action_preprocessor, self.config.experts[ACTION].hidden_size
         rope = self.model.rope(inputs.positions[:, :, inputs.prompt.shape[1] :])
         mask = self.action_mask(inputs.prompt.shape[1], inputs.horizon)
+        return self.velocity(inputs.dof_mask, rope, mask, memories)
+
+    def velocity(
+        self,
+        dof_mask: Tensor,
+        rope: tuple[Tensor, Tensor],
+        mask: Tensor | None,
+        memories: Sequence[Memory],
+    ) -> Velocity:
+        """Return the velocity of action rows.
+
+        Args:
+            dof_mask: (B, H, action_dim).
+            rope: of the action rows.
+            mask: what they see, None for everything.
+            memories: of the prompt, one per layer.
+        """
+        head, width = self.action_preprocessor, self.config.experts[ACTION].hidden_size
         kind = self.model.embed_tokens.weight.dtype
 
-        def velocity(x: Tensor, time: Tensor) -> Tensor:
-            rows = head.embed(x, inputs.dof_mask, time)
+        def at(x: Tensor, time: Tensor) -> Tensor:
+            rows = head.embed(x, dof_mask, time)
             rows = functional.pad(rows, (0, width - rows.shape[-1])).to(kind)
             hidden = self.model(rows, ACTION, rope, memories, mask)
             return head.velocity(hidden, x, time)
 
-        return velocity
+        return at
 
     def normalizer_keys(
         self, dataset_names: str | Sequence[str] | None, batch: int

@@ -47,8 +47,13 @@ def declare(
     return _declare(node, name, default, help, low, high)
 
 
-def declare_settings(node: Node, cls: type[Loaded]) -> Loaded:
+def declare_settings(node: Node, cls: type[Loaded], prefix: str = "") -> Loaded:
     """Declare every setting of `cls` as a parameter and return them, typed.
+
+    Args:
+        node: owner.
+        cls: settings; their ranges and choices are checked.
+        prefix: put before every name, as in ``wall_oss.``.
 
     Raises:
         SettingError: if a value given from outside has another type or is out of range.
@@ -59,7 +64,7 @@ def declare_settings(node: Node, cls: type[Loaded]) -> Loaded:
         listed = isinstance(default, tuple)
         default = list(default) if listed else default
         help, low, high = (item.metadata[key] for key in ("help", "low", "high"))
-        value = _declare(node, item.name, default, help, low, high)
+        value = _declare(node, prefix + item.name, default, help, low, high)
         values[item.name] = tuple(value) if listed else value
     return cls(**values)
 

@@ -1,0 +1,71 @@
+"""How the model is run on this installation; what the robot needs of it is in the contract.
+
+Beside the back end and not in it, so that the policy node can declare them as parameters on a
+machine that has no torch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wall_oss_ros.core.settings import Settings, setting
+
+
+@dataclass(frozen=True, slots=True)
+class WallOssSettings(Settings):
+    """Parameters ``wall_oss.*`` of the policy node."""
+
+    device: str = setting("auto", "where the model runs: auto, cpu, cuda, cuda:1")
+    dtype: str = setting(
+        "auto",
+        "type of the large matrices; auto: bfloat16 on CUDA, float32 elsewhere",
+        valid=("auto", "bfloat16", "float32"),
+    )
+    engine: str = setting(
+        "auto",
+        "how it runs; auto: the fastest that works",
+        valid=("auto", "eager", "graphs", "compiled"),
+    )
+    autotune: bool = setting(False, "let the compiler measure kernels; minutes at the first start")
+    steps: int = setting(10, "Euler steps from noise to actions", low=1, high=100)
+    horizon: int = setting(
+        0, "rows of a chunk; 0: as many as the contract's action.horizon", low=0, high=512
+    )
+    seed: int = setting(
+        0,
+        "of the noise; the same seed and observations give the same chunks",
+        low=0,
+        high=2**31 - 1,
+    )
+    resolution: int = setting(
+        448, "long side of the pictures the model sees [px]; -1: as they come", low=-1, high=4096
+    )
+    state_bins: int = setting(
+        256,
+        "steps of the state text; 256 for the base checkpoint, some fine-tuned ones have 512",
+        low=2,
+        high=65536,
+    )
+    max_length: int = setting(
+        2048, "most tokens of a prompt with its pictures and rows; longer ones are refused",
+        low=64, high=32768,
+    )  # fmt: skip
+    raw_camera_names: bool = setting(
+        False, "write 'face_view' into the prompt instead of 'front view'"
+    )
+    subtasks: bool = setting(
+        False, "ask the model for the next subtask first and follow that as the instruction"
+    )
+    subtask_period_s: float = setting(
+        2.0, "how often the subtask is asked for again [s]", low=0.1, high=600.0
+    )
+    continuation: str = setting(
+        "off",
+        "real-time chunking: guided pulls a new chunk towards the running one, prefix holds the "
+        "rows that are committed",
+        valid=("off", "guided", "prefix"),
+    )
+    guidance: float = setting(10.0, "largest weight of the guidance", low=0.0, high=1000.0)
+    overlap: int = setting(
+        0, "rows that are guided; 0: as far as the running chunk reaches", low=0, high=512
+    )

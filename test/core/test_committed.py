@@ -147,9 +147,38 @@ def test_a_shorter_chunk_takes_only_its_own_rows() -> None:
     assert plan(0).rows_from(T0, 3) == pytest.approx(plan(0).actions[:3], abs=1e-9)
 
 
-def test_an_observation_from_before_the_plan_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"0\.050 s before the plan's own"):
-        plan(0).rows_from(T0 - DT_NS, HORIZON)
+def test_an_observation_from_before_the_plan_finds_nothing() -> None:
+    """The clock was set back; the plan's first rows are not those of the new chunk."""
+    assert len(plan(0).rows_from(T0 - 1000, HORIZON)) == 0
+    assert len(plan(0).rows_from(T0 - 3 * DT_NS, HORIZON)) == 0
+
+
+@given(seeds, st.integers(1, HORIZON))
+def test_a_robot_on_its_plan_is_at_no_distance_from_it(seed: int, rows: int) -> None:
+    old = plan(seed)
+    far, wide = old.distance(T0 + rows * DT_NS, old.actions[rows - 1])
+    assert far == pytest.approx(0.0, abs=1e-9)
+    assert wide == pytest.approx(0.0, abs=1e-6)
+
+
+@given(seeds)
+def test_before_and_after_the_plan_its_ends_hold(seed: int) -> None:
+    old = plan(seed)
+    for stamp, row in ((T0 - SECOND, 0), (T0, 0), (T0 + SECOND, -1)):
+        assert old.distance(stamp, old.actions[row])[0] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_the_distance_is_that_of_the_farthest_tool_that_counts() -> None:
+    old = plan(0)
+    moved = old.actions[0].copy()
+    moved[action_space.POSITION["right"]] += [0.0, 0.3, 0.4]
+    turn = rotation.matrix_from_rot6d(moved[TURNS[0]])
+    moved[TURNS[0]] = rotation.rot6d_from_matrix(
+        rotation.matrix_from_rotation_vector([0.0, 0.0, 0.2]) @ turn
+    )
+    assert old.distance(T0, moved) == pytest.approx((0.5, 0.2), abs=1e-6)
+    assert old.distance(T0, moved, ("left",)) == pytest.approx((0.0, 0.2), abs=1e-6)
+    assert old.distance(T0, moved, ()) == (0.0, 0.0)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ not exist here: it is not in the answer, and nothing is put in its place.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,29 +76,52 @@ class Plan:
     def rows_from(self, stamp_ns: int, horizon: int) -> Array:
         """Return what is due when the rows of a chunk with another stamp are due.
 
-        Positions, lift and head lie on the line between two rows, orientations on the shortest arc
-        (within a fraction of a millimetre of the executor's spline, which bends between rows);
-        grippers and base are those of the row in progress, as in `motion.ChunkTrajectory`.
-
         Args:
-            stamp_ns: of the new observation, not before this plan's [ns].
+            stamp_ns: of the new observation [ns].
             horizon: rows of the new chunk.
 
         Returns:
-            (V, 26) absolute, V <= horizon: rows due after this plan's last one are left out.
-
-        Raises:
-            ValueError: if the observation is older than the one the plan was made from.
+            (V, 26) absolute, V <= horizon: the first rows, as many as this plan has. Rows due after
+            its last one are left out; none are left where the observation is older than the plan's
+            own, as after a jump of the clock.
         """
-        if stamp_ns < self.stamp_ns:
-            raise ValueError(
-                f"an observation from {(self.stamp_ns - stamp_ns) / NANOSECONDS:.3f} s before the "
-                "plan's own; after a jump of the clock there is no plan to go on from"
-            )
         shift = (stamp_ns - self.stamp_ns) / NANOSECONDS / self.dt
-        place = shift + np.arange(horizon)  # in rows of this plan
+        place = shift + np.arange(horizon)
         place = np.where(abs(place - np.rint(place)) < _SAME_ROW, np.rint(place), place)
-        place = place[place <= len(self.actions) - 1]
+        reached = (place <= len(self.actions) - 1) & (place[:1] >= 0)
+        return self._at(place[reached])
+
+    def distance(
+        self, stamp_ns: int, state: ArrayLike, sides: Iterable[str] = action_space.SIDES
+    ) -> tuple[float, float]:
+        """Return how far the tools are from where the plan has them: [m], [rad], the farthest one.
+
+        A robot that follows is behind by its lag. One that is far off does something else: it was
+        stopped, held, or never took the plan up; going on from the plan would make it jump.
+
+        Args:
+            stamp_ns: when the state was measured [ns]; the ends of the plan hold before and after.
+            state: (26,).
+            sides: arms that the plan commands.
+        """
+        state = np.asarray(state, np.float64)
+        place = (stamp_ns - self.stamp_ns) / NANOSECONDS / self.dt - 1.0
+        due = self._at(np.clip([place], 0.0, len(self.actions) - 1.0))[0]
+        far, wide = 0.0, 0.0
+        for side in sides:
+            position, turn = action_space.POSITION[side], action_space.ROTATION[side]
+            far = max(far, float(np.linalg.norm(state[position] - due[position])))
+            arc = rotation.matrix_from_rot6d(state[turn]) @ rotation.matrix_from_rot6d(due[turn]).T
+            wide = max(wide, float(np.linalg.norm(rotation.rotation_vector_from_matrix(arc))))
+        return far, wide
+
+    def _at(self, place: Array) -> Array:
+        """Return rows (n, 26) at places (n,) between 0 and H - 1, counted in rows.
+
+        Positions, lift and head lie on the line between two rows, orientations on the shortest arc
+        (within a fraction of a millimetre of the executor's spline, which bends between rows);
+        grippers and base are those of the row in progress, as in `motion.ChunkTrajectory`.
+        """
         before, in_progress = np.floor(place).astype(int), np.ceil(place).astype(int)
         start, end, part = self.actions[before], self.actions[in_progress], place - before
         rows: Array = np.empty((len(place), action_space.ACTION_DIM))
@@ -128,10 +152,7 @@ def carried_over(plan: Plan, stamp_ns: int, state: ArrayLike, horizon: int) -> A
         horizon: rows of the new chunk.
 
     Returns:
-        (V, 26), V <= horizon; none where the plan has run out.
-
-    Raises:
-        ValueError: if the observation is older than the plan's.
+        (V, 26), V <= horizon; none where the plan has run out, or begins after the observation.
     """
     return relative_actions(plan.rows_from(stamp_ns, horizon), state)
 

@@ -86,7 +86,7 @@ class Plan:
             own, as after a jump of the clock.
         """
         shift = (stamp_ns - self.stamp_ns) / NANOSECONDS / self.dt
-        place = shift + np.arange(horizon)
+        place: Array = shift + np.arange(horizon, dtype=np.float64)
         place = np.where(abs(place - np.rint(place)) < _SAME_ROW, np.rint(place), place)
         reached = (place <= len(self.actions) - 1) & (place[:1] >= 0)
         return self._at(place[reached])

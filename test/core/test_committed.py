@@ -55,6 +55,24 @@ def test_with_the_same_stamp_and_state_it_is_the_chunk_itself(seed: int) -> None
     assert again == pytest.approx(relative, abs=1e-9)
 
 
+@pytest.mark.parametrize("filling", [0.0, math.nan])
+def test_what_stands_in_uncommanded_dimensions_is_not_read(filling: float) -> None:
+    """A model leaves zeros there, which are no rotation."""
+    anchor, mask = state(0), np.ones(26, dtype=bool)
+    mask[action_space.part_columns("right_arm")] = False
+    mask[action_space.part_columns("base")] = False
+    relative = relative_actions(random_rows(0), anchor)
+    filled = np.where(mask, relative, filling)
+    rows = carried_over(Plan.of(filled, anchor, T0, DT, mask), T0, anchor, HORIZON)
+    assert rows[:, mask] == pytest.approx(relative[:, mask], abs=1e-9)
+    assert np.isfinite(rows).all()
+
+
+def test_a_rotation_that_is_none_is_no_plan() -> None:
+    with pytest.raises(ValueError, match="6-D rotation"):
+        Plan.of(np.zeros((3, 26)), state(0), T0, DT)
+
+
 @given(seeds, st.integers(0, HORIZON + 2), st.sampled_from([DT, 1 / 30, 1 / 32]))
 def test_whole_rows_later_the_rows_move_up_and_the_end_is_missing(
     seed: int, rows: int, dt: float

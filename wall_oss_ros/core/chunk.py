@@ -12,7 +12,7 @@ from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.core.errors import PolicyError
 from wall_oss_ros.core.observation import Observation
 from wall_oss_ros.core.pose import frozen_array
-from wall_oss_ros.core.relative import absolute_actions
+from wall_oss_ros.core.relative import absolute_actions, neutral_row
 from wall_oss_ros.core.rotation import Array
 
 NANOSECONDS = 1_000_000_000
@@ -127,7 +127,7 @@ def chunk_from_output(
         if part not in contract.commanded_parts and mask[action_space.part_columns(part)].any():
             raise PolicyError(f"policy '{policy}' commands '{part}', which {contract.name} has not")
     # Masked dimensions carry no meaning; standing still is the composition's neutral element.
-    neutral = np.where(mask, actions, _neutral_row())
+    neutral = np.where(mask, actions, neutral_row())
     try:
         absolute = absolute_actions(neutral, observation.state)
     except ValueError as error:
@@ -148,10 +148,3 @@ def chunk_from_output(
         policy=policy,
         schema=contract.schema_hash,
     )
-
-
-def _neutral_row() -> Array:
-    row = np.zeros(action_space.ACTION_DIM)
-    for side in action_space.SIDES:
-        row[action_space.ROTATION[side]] = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
-    return row

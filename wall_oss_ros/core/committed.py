@@ -20,7 +20,7 @@ from wall_oss_ros.core.chunk import NANOSECONDS
 from wall_oss_ros.core.motion import LINEAR_COLUMNS
 from wall_oss_ros.core.pose import frozen_array
 from wall_oss_ros.core.rates import Percentiles
-from wall_oss_ros.core.relative import absolute_actions, relative_actions
+from wall_oss_ros.core.relative import absolute_actions, neutral_row, relative_actions
 from wall_oss_ros.core.rotation import Array
 
 # Times are whole nanoseconds; this much of a row beside a row is that row.
@@ -59,7 +59,13 @@ class Plan:
         object.__setattr__(self, "actions", actions)
 
     @staticmethod
-    def of(relative: ArrayLike, anchor: ArrayLike, stamp_ns: int, dt: float) -> Plan:
+    def of(
+        relative: ArrayLike,
+        anchor: ArrayLike,
+        stamp_ns: int,
+        dt: float,
+        mask: ArrayLike | None = None,
+    ) -> Plan:
         """Return the plan that a policy's answer is.
 
         Args:
@@ -67,10 +73,14 @@ class Plan:
             anchor: (26,) state of the observation.
             stamp_ns: its capture time [ns].
             dt: time between rows [s].
+            mask: (26,) bool, commanded dimensions; what stands in the others is not read, as in
+                `chunk.chunk_from_output`. None for all.
 
         Raises:
-            ValueError: if a row is not finite or a 6-D rotation means no rotation.
+            ValueError: if a commanded number is not finite or a 6-D rotation means no rotation.
         """
+        if mask is not None:
+            relative = np.where(mask, relative, neutral_row())
         return Plan(stamp_ns, dt, absolute_actions(relative, anchor))
 
     def rows_from(self, stamp_ns: int, horizon: int) -> Array:

@@ -50,3 +50,11 @@ def relative_actions(absolute: ArrayLike, anchor: ArrayLike) -> Array:
         reference = rotation.matrix_from_rot6d(anchor[rot6d])
         relative[:, rot6d] = rotation.rot6d_from_matrix(target @ reference.T)
     return relative
+
+
+def neutral_row() -> Array:
+    """Return the relative row (26,) that moves no arm; zero for what is absolute."""
+    row = np.zeros(action_space.ACTION_DIM)
+    for side in action_space.SIDES:
+        row[action_space.ROTATION[side]] = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+    return row

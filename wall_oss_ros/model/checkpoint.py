@@ -85,15 +85,15 @@ def settle_config(
     ours = {naming.place(key.removeprefix(prefix)).name: shape for key, shape in shapes.items()}
     config = config_from({**content, **naming.describe(ours)})
     found = naming.dimensions(ours)
+    if config.agent_pos_config and config.state_as_text:
+        found.pop("state_dim", None)  # nothing in the weights depends on it
     for key, name in (("action_dim", "dof_config"), ("state_dim", "agent_pos_config")):
-        stated = sum((getattr(config, name) or {}).values())
-        if key in found and stated and stated != found[key] and key == "action_dim":
+        stated = sum(getattr(config, name).values())
+        if key in found and stated and stated != found[key]:
             raise CheckpointError(
                 f"config.json's {name} adds up to {stated} numbers, the weights have {found[key]}: "
                 "configuration and weights are not of the same model"
             )
-    if config.agent_pos_config and config.state_as_text:
-        found.pop("state_dim", None)  # nothing in the weights depends on it
     return replace(config, **found)  # type: ignore[arg-type]
 
 
@@ -111,77 +111,98 @@ def fill(
         Statistics found among the weights: kind, key, ``min`` or ``delta``.
 
     Raises:
-        CheckpointError: listing missing, unexpected and wrongly shaped tensors.
+        CheckpointError: listing missing, unexpected and wrongly shaped tensors, before any is read.
     """
-    wanted = dict(model.named_parameters())
-    _check_keys(wanted, files, prefix, config)
+    wanted = {name: tuple(value.shape) for name, value in model.named_parameters()}
+    places = _places(wanted, files, prefix, config)
     statistics: dict[str, dict[str, dict[str, Tensor]]] = {}
-    waiting: dict[str, dict[int, Tensor]] = {}
-    faults: list[str] = []
+    made: dict[str, Tensor] = {}
     for key, tensor in files.tensors():
-        key = key.removeprefix(prefix)
-        kind = naming.statistics_key(key)
+        kind = naming.statistics_key(key.removeprefix(prefix))
         if kind is not None:
             if kind[0] in _KINDS:
                 sets = statistics.setdefault(_KINDS[kind[0]], {})
                 sets.setdefault(kind[2], {})[kind[1]] = tensor.clone()
-            continue
-        spot = naming.place(key)
-        if spot.name not in wanted:
-            continue
-        parts = waiting.setdefault(spot.name, {})
-        # A copy of our own type: the tensor may be a view into a file that is closed next.
-        to = parameter_dtype(spot.name, dtype)
-        parts[spot.part] = tensor.to(device=device, dtype=to, copy=True)
-        if len(parts) < spot.parts:
-            continue
-        value = _joined(spot.name, [parts[i] for i in range(spot.parts)], wanted[spot.name])
-        del waiting[spot.name], parts
-        if value.shape != wanted[spot.name].shape:
-            faults.append(
-                f"{spot.name} is {tuple(value.shape)}, expected {tuple(wanted[spot.name].shape)}"
-            )
-            continue
-        _assign(model, spot.name, value)
-    if faults:
-        raise CheckpointError(f"weights do not fit {config.variant}: {_shown(faults, '; ')}")
+        elif key in places:
+            name = places[key].name
+            if name not in made:
+                to = parameter_dtype(name, dtype)
+                made[name] = torch.empty(wanted[name], dtype=to, device=device)
+                _assign(model, name, made[name])
+            _copy(tensor, made[name], places[key], config)
     return statistics
 
 
-def _check_keys(
-    wanted: Mapping[str, Tensor], files: WeightFiles, prefix: str, config: ModelConfig
-) -> None:
-    """Compare names before anything is read."""
+def _places(
+    wanted: Mapping[str, tuple[int, ...]], files: WeightFiles, prefix: str, config: ModelConfig
+) -> dict[str, naming.Place]:
+    """Return where each weight of the files goes, judged by names and shapes alone."""
+    places: dict[str, naming.Place] = {}
     parts: dict[str, set[int]] = {}
     counts: dict[str, int] = {}
-    unexpected = []
-    for key in files.shapes:
+    unexpected, unfit = [], []
+    for key, shape in files.shapes.items():
         bare = key.removeprefix(prefix)
         if naming.statistics_key(bare) or (bare == "lm_head.weight" and config.tied_head):
             continue
         spot = naming.place(bare)
         if spot.name not in wanted:
             unexpected.append(key)
-        parts.setdefault(spot.name, set()).add(spot.part)
-        counts[spot.name] = spot.parts
+            continue
+        there = parts.setdefault(spot.name, set())
+        if spot.part in there or counts.setdefault(spot.name, spot.parts) != spot.parts:
+            unfit.append(f"{key} gives {spot.name} a second time")
+        there.add(spot.part)
+        expected = (_rows(spot, wanted[spot.name], config)[1], *wanted[spot.name][1:])
+        if shape != expected and not _padded(spot, shape, expected):
+            unfit.append(f"{key} is {shape}, expected {expected}")
+        places[key] = spot
     missing = [name for name in wanted if len(parts.get(name, ())) < counts.get(name, 1)]
-    if missing or unexpected:
+    if missing or unexpected or unfit:
         raise CheckpointError(
             f"these weights look like {config.variant}, but do not fit it. "
             f"Missing {len(missing)} of {len(wanted)}: {_shown(missing)}. "
-            f"Unexpected {len(unexpected)}: {_shown(unexpected)}"
+            f"Unexpected {len(unexpected)}: {_shown(unexpected)}. "
+            f"Of another shape {len(unfit)}: {_shown(unfit, '; ')}"
         )
+    return places
 
 
-def _joined(name: str, parts: list[Tensor], like: Tensor) -> Tensor:
-    """Return parts stacked as rows, without the zeros that padded a vision MLP."""
-    if name.startswith("visual.") and ".mlp.gate_up_proj." in name:
-        if len(parts) == 1:
-            parts = list(parts[0].chunk(2))
-        parts = [_unpadded(name, part, 0, len(like) // 2) for part in parts]
-    elif name.startswith("visual.blocks.") and name.endswith(".mlp.down_proj.weight"):
-        parts = [_unpadded(name, parts[0], 1, like.shape[1])]
-    return parts[0] if len(parts) == 1 else torch.cat(parts)
+def _rows(spot: naming.Place, shape: tuple[int, ...], config: ModelConfig) -> tuple[int, int]:
+    """Return the first row of a parameter that a part fills, and how many."""
+    if spot.parts == 1:
+        return 0, shape[0]
+    if spot.parts == 2:  # gate, up
+        return spot.part * (shape[0] // 2), shape[0] // 2
+    heads = (config.num_attention_heads, config.num_key_value_heads, config.num_key_value_heads)
+    return sum(heads[: spot.part]) * config.head_dim, heads[spot.part] * config.head_dim
+
+
+def _padded(spot: naming.Place, shape: tuple[int, ...], expected: tuple[int, ...]) -> bool:
+    """Return whether a shape is a vision MLP's, widened."""
+    if len(shape) != len(expected) or not spot.name.startswith("visual.blocks."):
+        return False
+    if ".mlp.gate_up_proj." in spot.name:
+        whole = spot.parts == 1
+        return shape[0] > expected[0] and shape[1:] == expected[1:] and not (whole and shape[0] % 2)
+    if spot.name.endswith(".mlp.down_proj.weight"):
+        return shape[0] == expected[0] and shape[1] > expected[1]
+    return False
+
+
+def _copy(tensor: Tensor, to: Tensor, spot: naming.Place, config: ModelConfig) -> None:
+    """Fill a part of a parameter, leaving out the zeros that padded a vision MLP."""
+    first, rows = _rows(spot, tuple(to.shape), config)
+    if not spot.name.startswith("visual.blocks."):
+        to[first : first + rows] = tensor
+    elif ".mlp.gate_up_proj." in spot.name and spot.parts == 1:
+        half = rows // 2
+        for start, piece in zip((0, half), tensor.chunk(2), strict=True):
+            to[start : start + half] = _unpadded(spot.name, piece, 0, half)
+    elif spot.name.endswith(".mlp.down_proj.weight"):
+        to[:] = _unpadded(spot.name, tensor, 1, to.shape[1])
+    else:
+        to[first : first + rows] = _unpadded(spot.name, tensor, 0, rows)
 
 
 def _unpadded(name: str, part: Tensor, axis: int, width: int) -> Tensor:
@@ -193,7 +214,7 @@ def _unpadded(name: str, part: Tensor, axis: int, width: int) -> Tensor:
         raise CheckpointError(
             f"{name} is {surplus} wider than the configuration says, and not padded with zeros"
         )
-    return kept.contiguous()
+    return kept
 
 
 def _assign(model: nn.Module, name: str, value: Tensor) -> None:

@@ -220,9 +220,9 @@ def config_from(content: Mapping[str, Any]) -> ModelConfig:
     Raises:
         CheckpointError: if a needed key is missing, or asks for something that is not supported.
     """
-    content = {**content, **content.get("text_config", {})}
-    _refuse_unsupported(content)
     try:
+        content = {**content, **(content.get("text_config") or {})}
+        _refuse_unsupported(content)
         rope = content.get("rope_scaling") or content.get("rope_parameters") or {}
         attention_moe = bool(content.get("attention_moe", False))
         hidden = int(content["hidden_size"])
@@ -239,7 +239,7 @@ def config_from(content: Mapping[str, Any]) -> ModelConfig:
         agent = {str(k): int(v) for k, v in (content.get("agent_pos_config") or {}).items()}
         if len(experts) != 2:
             raise CheckpointError(f"config: {len(experts)} experts; expected 2 (text, action)")
-        return ModelConfig(
+        config = ModelConfig(
             vocab_size=int(content["vocab_size"]),
             hidden_size=hidden,
             num_hidden_layers=int(content["num_hidden_layers"]),
@@ -278,8 +278,32 @@ def config_from(content: Mapping[str, Any]) -> ModelConfig:
         )
     except KeyError as error:
         raise CheckpointError(f"config: key {error} is missing") from None
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, AttributeError, IndexError) as error:
         raise CheckpointError(f"config: {error}") from None
+    _check_heads(config)
+    return config
+
+
+def _check_heads(config: ModelConfig) -> None:
+    """Refuse widths that do not divide into heads, or heads into rotary sections."""
+    heads, shared = config.num_attention_heads, config.num_key_value_heads
+    if heads < 1 or shared < 1 or config.hidden_size % heads or heads % shared:
+        raise CheckpointError(
+            f"config: hidden_size {config.hidden_size}, {heads} attention heads and {shared} "
+            "key-value heads do not divide into each other"
+        )
+    if 2 * sum(config.mrope_section) != config.head_dim:
+        raise CheckpointError(
+            f"config: mrope_section {list(config.mrope_section)} adds up to "
+            f"{sum(config.mrope_section)}, expected {config.head_dim // 2}, half a head of "
+            f"{config.head_dim} channels"
+        )
+    width, count = config.vision.hidden_size, config.vision.num_heads
+    if count < 1 or width % (4 * count):
+        raise CheckpointError(
+            f"config: vision_config has {count} heads for {width} channels; expected a multiple "
+            "of 4 channels per head"
+        )
 
 
 def _vision_from(content: Mapping[str, Any], hidden_size: int) -> VisionConfig:

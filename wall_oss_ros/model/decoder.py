@@ -147,7 +147,10 @@ class Decoder(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
+        # Not the constructor's normal_: on the meta device, where models are built, it imports a
+        # computer algebra system of 70 MB.
+        table = torch.empty(config.vocab_size, config.hidden_size).uniform_(-1.0, 1.0)
+        self.embed_tokens = nn.Embedding.from_pretrained(table, freeze=False)
         self.layers: Sequence[_Layer] = nn.ModuleList(  # type: ignore[assignment]
             _Layer(config) for _ in range(config.num_hidden_layers)
         )

@@ -13,7 +13,7 @@ from torch import Tensor
 from wall_oss_ros.core.errors import CheckpointError
 
 # A memory-mapped file stays in memory as far as it was read, until it is closed.
-_MAPPED_BYTES = 256 * 1024 * 1024
+_MAPPED_BYTES = 32 * 1024 * 1024
 
 
 class WeightFiles(Protocol):
@@ -121,7 +121,7 @@ def find_weights(folder: Path) -> WeightFiles:
             names = sorted(
                 set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
             )
-        except (ValueError, KeyError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise CheckpointError(f"{index} is no index of shards: {error!r}") from None
         missing = [name for name in names if not (folder / name).is_file()]
         if missing:

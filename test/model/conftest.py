@@ -7,9 +7,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+
+if TYPE_CHECKING:
+    from wall_oss_ros.model.tokenizer import Tokenizer
 
 torch = pytest.importorskip("torch", reason="pip install 'wall_oss_ros[model]'")
 
@@ -32,6 +36,13 @@ def tokenizer_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tokenizer")
     qwen_vocabulary.write(folder, ranks)
     return folder
+
+
+@pytest.fixture(scope="session")
+def tokenizer(tokenizer_folder: Path) -> Tokenizer:
+    from wall_oss_ros.model.tokenizer import Tokenizer
+
+    return Tokenizer.load(tokenizer_folder)
 
 
 @pytest.fixture(autouse=True)

@@ -28,7 +28,7 @@ ROS |= {"builtin_interfaces", "rosidl_runtime_py", "tf2_ros"}
 MAY_IMPORT: dict[str, tuple[set[str], set[str]]] = {
     "core": (set(), {"numpy"}),
     "kinematics": ({"core"}, {"numpy", "mujoco", "mink", "daqp", "qpsolvers"}),
-    "policies": ({"core", "data"}, {"numpy"}),
+    "policies": ({"core", "data", "model"}, {"numpy", "torch"}),
     "sim": ({"core", "kinematics"}, {"numpy", "mujoco", "glfw", "PIL"}),
     "data": ({"core"}, {"numpy", "rosbags"}),
     "model": ({"core"}, {"numpy", "torch", "safetensors", "transformers"}),

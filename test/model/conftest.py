@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 torch = pytest.importorskip("torch", reason="pip install 'wall_oss_ros[model]'")
 
 sys.path.insert(0, str(Path(__file__).parent))  # for the modules named above
+sys.path.append(str(Path(__file__).parents[1] / "core"))  # for sample_robot.py
 
 # The same cases on every machine, and no case fails for being slow.
 hypothesis.settings.register_profile("model", derandomize=True, deadline=None, max_examples=20)

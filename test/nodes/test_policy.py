@@ -101,7 +101,7 @@ def policy() -> RisingPolicy:
 
 @pytest.fixture
 def scene(bench, contract, policy, monkeypatch):
-    monkeypatch.setattr(module, "make_policy", lambda name, contract, checkpoint: policy)
+    monkeypatch.setattr(module, "make_policy", lambda *_: policy)
     made = Scene(bench(), contract, policy)
     yield made
     policy.may_think.set()

@@ -18,7 +18,7 @@ from wall_oss_ros.bringup.locations import robots_folder, share_folder
 from wall_oss_ros.core.contract import RobotContract, find_contract, load_contract
 from wall_oss_ros.core.errors import BringUpError
 from wall_oss_ros.kinematics.description import find_urdf
-from wall_oss_ros.policies.registry import check_back_end
+from wall_oss_ros.policies.registry import back_end
 from wall_oss_ros.sim.cameras import MAX_PX, MIN_PX
 from wall_oss_ros.sim.tasks import plan_task
 
@@ -91,7 +91,7 @@ def make_graph(given: Mapping[str, str]) -> Graph:
     values = parse_arguments(given)
     contract_file = find_contract(values["robot"], robots_folder()).resolve()
     contract = load_contract(contract_file)
-    check_back_end(values["policy"])
+    back_end(values["policy"])  # an unknown name is said here
     find_urdf(contract.description)  # a missing URDF is said here, once, not by four nodes
     common: dict[str, Parameter] = {
         "contract": str(contract_file),

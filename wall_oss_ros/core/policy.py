@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from wall_oss_ros.core.chunk import PolicyOutput
 from wall_oss_ros.core.observation import Observation
@@ -30,3 +30,11 @@ class Policy(Protocol):
             PolicyError: if this observation or instruction cannot be answered; nothing is
                 published then and the robot holds.
         """
+
+
+@runtime_checkable
+class LatencyAware(Protocol):
+    """A policy that takes into account how long its chunks are on their way."""
+
+    def chunk_age(self, seconds: float) -> None:
+        """Learn how old an observation was when its chunk was published [s]."""

@@ -11,7 +11,7 @@ from wall_oss_ros.core.chunk import ActionChunk, StageTimes, chunk_from_output
 from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.core.errors import PolicyError
 from wall_oss_ros.core.observation import Observation
-from wall_oss_ros.core.policy import Policy
+from wall_oss_ros.core.policy import LatencyAware, Policy
 from wall_oss_ros.core.rates import Percentiles, RateMeter
 from wall_oss_ros.core.settings import Settings, setting
 
@@ -96,7 +96,11 @@ class PolicySession:
         Raises:
             PolicyError: from the back end.
         """
-        self._policy.load()
+        try:
+            self._policy.load()
+        except PolicyError as error:
+            self.break_down(f"error: {error}")
+            raise
         self._loaded = True
 
     def instruct(self, instruction: str) -> bool:
@@ -176,6 +180,8 @@ class PolicySession:
             self.rate.tick(done_ns)
         self.inference_ms.add((done_ns - arrived_ns) / MILLISECOND_NS)
         self.chunk_age_ms.add((done_ns - observation.stamp_ns) / MILLISECOND_NS)
+        if isinstance(self._policy, LatencyAware):
+            self._policy.chunk_age((done_ns - observation.stamp_ns) / SECOND_NS)
         return chunk
 
     def break_down(self, reason: str) -> None:

@@ -57,11 +57,16 @@ class Statistics:
     def __len__(self) -> int:
         return len(self.minimum)
 
-    def normalize(self, values: Tensor) -> Tensor:
-        """Return values (..., D) in [-1, 1]; dimensions beyond the statistics become 0."""
+    def normalize(self, values: Tensor, clamp: bool = True) -> Tensor:
+        """Return values (..., D) as the model's numbers; dimensions beyond the statistics become 0.
+
+        Args:
+            values: in the robot's units.
+            clamp: into [-1, 1], as states are; not for rows that must come back as they went in.
+        """
         low, width = self._on(values)
         known = (values[..., : len(self)].to(torch.float32) - low) / width * 2.0 - 1.0
-        return _padded(known.clamp(-1.0, 1.0), values)
+        return _padded(known.clamp(-1.0, 1.0) if clamp else known, values)
 
     def unnormalize(self, values: Tensor) -> Tensor:
         """Return normalised values (..., D) in the robot's units; dimensions beyond become 0."""

@@ -16,12 +16,13 @@ from wall_oss_ros.core.errors import MessageError
 from wall_oss_ros.core.mailbox import Mailbox
 from wall_oss_ros.core.policy_session import PolicySession, PolicySettings, PolicyStatus
 from wall_oss_ros.msg import ActionChunk, Observation, PolicyState, SimTaskState
-from wall_oss_ros.policies.registry import make_policy
+from wall_oss_ros.policies.registry import back_end, make_policy
 from wall_oss_ros.ros import qos
 from wall_oss_ros.ros.chunk_message import chunk_message
 from wall_oss_ros.ros.node import SuiteNode, run
 from wall_oss_ros.ros.observation_message import observation_from
 from wall_oss_ros.ros.parameters import declare, declare_settings
+from wall_oss_ros.ros.python_log import forward_log
 from wall_oss_ros.ros.stamps import to_stamp
 from wall_oss_ros.ros.task_message import task_from
 
@@ -39,12 +40,19 @@ class PolicyNode(SuiteNode):
         self._checkpoint = declare(
             self, "checkpoint", "", "what the back end loads: a model folder or a recorded bag"
         )
+        chosen = back_end(self._backend).settings
+        self._own_settings = (
+            declare_settings(self, chosen, f"{self._backend}.") if chosen is not None else None
+        )
         self._enabled = declare(self, "enabled", True, "whether it may think from the start")
 
     def build(self, contract: RobotContract) -> None:
         """Load the back end and create topics and services."""
         self._contract = contract
-        policy = make_policy(self._backend, contract, self._checkpoint)
+        forward_log(self)
+        # No lifecycle publisher: it also says that the model is still loading, or why it cannot.
+        self._state_publisher = self.create_publisher(PolicyState, "policy/state", qos.STATE)
+        policy = make_policy(self._backend, contract, self._checkpoint, self._own_settings)
         self._session = PolicySession(
             contract,
             policy,
@@ -53,13 +61,14 @@ class PolicyNode(SuiteNode):
             first_epoch=int(time.time()) & 0x7FFFFFFF,
             enabled=self._enabled,
         )
-        self._session.load()
+        self._publish_state()
+        try:
+            self._session.load()
+        finally:
+            self._publish_state()
         self._mailbox: Mailbox[Observation] = Mailbox()
         self._thread: threading.Thread | None = None
         self._publisher = self.create_lifecycle_publisher(ActionChunk, "action_chunk", qos.NEWEST)
-        self._state_publisher = self.create_lifecycle_publisher(
-            PolicyState, "policy/state", qos.STATE
-        )
         self.create_subscription(Observation, "observation", self._mailbox.put, qos.NEWEST)
         self.listen_to_people(String, "instruction", self._on_instruction)
         if hasattr(policy, "observe_task"):

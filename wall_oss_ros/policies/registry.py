@@ -3,48 +3,77 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.core.errors import PolicyError, choices
 from wall_oss_ros.core.policy import Policy
+from wall_oss_ros.core.settings import Settings
+from wall_oss_ros.policies.wall_oss_settings import WallOssSettings
 
-# Name: module, class, and the extra of setup.py it needs. The class takes the robot contract and
-# the checkpoint.
-BACK_ENDS: Mapping[str, tuple[str, str, str]] = {
-    "scripted": ("wall_oss_ros.policies.scripted", "ScriptedPolicy", "sim"),
-    "replay": ("wall_oss_ros.policies.replay", "ReplayPolicy", "data"),
+
+@dataclass(frozen=True, slots=True)
+class BackEnd:
+    """Where a back end is.
+
+    Attributes:
+        module: imported only when it is chosen.
+        name: its class; called with the robot contract, the checkpoint and, where it has any, its
+            settings.
+        extra: the extra of setup.py it needs.
+        settings: parameters of its own.
+    """
+
+    module: str
+    name: str
+    extra: str
+    settings: type[Settings] | None = None
+
+
+BACK_ENDS: Mapping[str, BackEnd] = {
+    "scripted": BackEnd("wall_oss_ros.policies.scripted", "ScriptedPolicy", "sim"),
+    "replay": BackEnd("wall_oss_ros.policies.replay", "ReplayPolicy", "data"),
+    "wall_oss": BackEnd(
+        "wall_oss_ros.policies.wall_oss", "WallOssPolicy", "model", WallOssSettings
+    ),
 }
 
 
-def check_back_end(name: str) -> None:
-    """Refuse an unknown name.
+def back_end(name: str) -> BackEnd:
+    """Return a back end by name.
 
     Raises:
-        PolicyError: with the valid names.
+        PolicyError: for an unknown name, with the valid ones.
     """
     if name not in BACK_ENDS:
         raise PolicyError(f"unknown policy '{name}'; valid: {choices(BACK_ENDS)}")
+    return BACK_ENDS[name]
 
 
-def make_policy(name: str, contract: RobotContract, checkpoint: str = "") -> Policy:
+def make_policy(
+    name: str, contract: RobotContract, checkpoint: str = "", settings: Settings | None = None
+) -> Policy:
     """Return a back end, not loaded yet.
 
     Args:
         name: key of BACK_ENDS.
         contract: the robot.
         checkpoint: what it loads, "" for nothing.
+        settings: its own; its defaults if None.
 
     Raises:
         PolicyError: for an unknown name, or where a package of the back end is not installed.
     """
-    check_back_end(name)
-    module, attribute, extra = BACK_ENDS[name]
+    chosen = back_end(name)
     try:
-        factory = getattr(importlib.import_module(module), attribute)
+        factory: Callable[..., Policy] = getattr(
+            importlib.import_module(chosen.module), chosen.name
+        )
     except ImportError as error:
         raise PolicyError(
-            f"policy '{name}' cannot be loaded: {error}; pip install 'wall_oss_ros[{extra}]'"
+            f"policy '{name}' cannot be loaded: {error}; pip install 'wall_oss_ros[{chosen.extra}]'"
         ) from None
-    policy: Policy = factory(contract, checkpoint)
-    return policy
+    if chosen.settings is None:
+        return factory(contract, checkpoint)
+    return factory(contract, checkpoint, settings or chosen.settings())

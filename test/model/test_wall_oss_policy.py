@@ -1,0 +1,254 @@
+"""The model as a policy of a robot: what it asks of a checkpoint, and what it answers."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sample_robot import MS, SECOND, T0, observation
+from tiny_checkpoint import CONFIG, make_checkpoint
+
+from wall_oss_ros.core import action_space
+from wall_oss_ros.core.chunk import StageTimes, chunk_from_output
+from wall_oss_ros.core.contract import RobotContract, load_contract
+from wall_oss_ros.core.errors import PolicyError
+from wall_oss_ros.core.observation import Observation
+from wall_oss_ros.core.policy import LatencyAware
+from wall_oss_ros.policies.registry import make_policy
+from wall_oss_ros.policies.wall_oss import WallOssPolicy
+from wall_oss_ros.policies.wall_oss_settings import WallOssSettings
+
+ROBOTS = Path(__file__).parents[2] / "config" / "robots"
+QUICK = WallOssSettings(steps=2, resolution=56, engine="eager")
+TASK = "pick up the red cube"
+
+
+@pytest.fixture(scope="module")
+def contract() -> RobotContract:
+    return load_contract(ROBOTS / "tiago_pro_sim.yaml")
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_checkpoint(tmp_path_factory.mktemp("model"))
+
+
+def loaded(
+    contract: RobotContract, checkpoint: Path, settings: WallOssSettings = QUICK
+) -> WallOssPolicy:
+    policy = make_policy("wall_oss", contract, str(checkpoint), settings)
+    assert isinstance(policy, WallOssPolicy)
+    policy.load()
+    return policy
+
+
+def seen(contract: RobotContract, after_ns: int = 0) -> Observation:
+    """The robot at home before pictures of noise."""
+    draw = np.random.default_rng(after_ns)
+    scene = observation(contract, T0 + after_ns)
+    cameras = tuple(
+        replace(camera, pixels=draw.integers(0, 256, (48, 64, 3), dtype=np.uint8))
+        for camera in scene.cameras
+    )
+    return replace(scene, cameras=cameras)
+
+
+def test_its_answer_is_a_chunk_of_this_robot(contract: RobotContract, checkpoint: Path) -> None:
+    policy = loaded(contract, checkpoint)
+    output = policy.infer(seen(contract), TASK)
+    assert output.actions.shape == (contract.action.horizon, action_space.ACTION_DIM)
+    assert output.mask.all()
+    assert output.stages.prefix_ms > 0 and output.stages.denoise_ms > 0
+    chunk = chunk_from_output(
+        output, seen(contract), contract,
+        seq=1, epoch=1, instruction=TASK, policy=policy.name, stages=StageTimes(),
+    )  # fmt: skip
+    assert np.isfinite(chunk.actions).all()
+
+
+def test_the_same_episode_again_gives_the_same_chunks(
+    contract: RobotContract, checkpoint: Path
+) -> None:
+    policy = loaded(contract, checkpoint)
+
+    def episode() -> list[np.ndarray]:
+        policy.reset()
+        return [policy.infer(seen(contract, i * MS), TASK).actions for i in range(2)]
+
+    first, second = episode(), episode()
+    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+    assert not np.array_equal(first[0], first[1]), "noise and pictures differ"
+    other = loaded(contract, checkpoint, replace(QUICK, seed=7))
+    assert not np.array_equal(first[0], other.infer(seen(contract), TASK).actions)
+
+
+def test_pictures_state_and_words_all_count(contract: RobotContract, checkpoint: Path) -> None:
+    policy = loaded(contract, checkpoint)
+
+    def answer(scene: Observation, words: str = TASK) -> np.ndarray:
+        policy.reset()
+        return policy.infer(scene, words).actions
+
+    scene = seen(contract)
+    plain = answer(scene)
+    assert not np.array_equal(answer(scene, "pick up the blue cube"), plain)
+    moved = scene.state.copy()
+    moved[0] += 0.05
+    assert not np.array_equal(answer(replace(scene, state=moved)), plain)
+    swapped = (scene.cameras[0], *scene.cameras[:0:-1])
+    pixels = [camera.pixels for camera in swapped]
+    cameras = tuple(
+        replace(camera, pixels=own) for camera, own in zip(scene.cameras, pixels, strict=True)
+    )
+    assert not np.array_equal(answer(replace(scene, cameras=cameras)), plain)
+
+
+def test_parts_the_robot_or_the_checkpoint_lacks_are_not_commanded(
+    contract: RobotContract, tmp_path: Path
+) -> None:
+    known = {key: size for key, size in CONFIG.dof_config.items() if "follow" in key}
+    config = replace(CONFIG, dof_config={**known, "action_padding": 6})
+    policy = loaded(contract, make_checkpoint(tmp_path, config=config))
+    assert policy.infer(seen(contract), TASK).mask.tolist() == [True] * 20 + [False] * 6
+    without = replace(contract, base=None, head=None, odometry=None)
+    mask = loaded(without, make_checkpoint(tmp_path / "all")).infer(seen(without), TASK).mask
+    assert not mask[action_space.BASE].any() and not mask[action_space.HEAD].any()
+    assert mask[action_space.LIFT] and mask[: action_space.BASE.start].all()
+
+
+@pytest.mark.parametrize("mode", ["prefix", "guided"])
+def test_a_chunk_goes_on_from_the_one_the_robot_follows(
+    contract: RobotContract, checkpoint: Path, mode: str
+) -> None:
+    policy = loaded(contract, checkpoint, replace(QUICK, continuation=mode))
+    assert isinstance(policy, LatencyAware)
+    for _ in range(3):
+        policy.chunk_age(0.13)
+    first = policy.infer(seen(contract), TASK)
+    assert first.frozen_prefix == 0
+    # Two rows later the robot is where the chunk had it.
+    later = seen(contract, round(2 * contract.action.dt * SECOND))
+    state = chunk_from_output(
+        first, seen(contract), contract,
+        seq=1, epoch=1, instruction=TASK, policy=policy.name, stages=StageTimes(),
+    ).actions[1]  # fmt: skip
+    later = replace(later, state=state)
+    second = policy.infer(later, TASK)
+    assert second.frozen_prefix == 3  # 0.13 s and a hop, in rows of 0.05 s
+    before = chunk_of(first, seen(contract), contract)
+    after = chunk_of(second, later, contract)
+    np.testing.assert_allclose(after[:3], before[2:5], atol=1e-5)
+
+
+def chunk_of(output: object, scene: Observation, contract: RobotContract) -> np.ndarray:
+    return chunk_from_output(
+        output, scene, contract,  # type: ignore[arg-type]
+        seq=1, epoch=1, instruction=TASK, policy="wall_oss", stages=StageTimes(),
+    ).actions  # fmt: skip
+
+
+def test_a_robot_that_left_its_chunk_begins_anew(
+    contract: RobotContract, checkpoint: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    policy = loaded(contract, checkpoint, replace(QUICK, continuation="prefix"))
+    policy.infer(seen(contract), TASK)
+    pushed = seen(contract, 50 * MS)
+    state = pushed.state.copy()
+    state[action_space.POSITION["left"]] += 0.4
+    with caplog.at_level(logging.INFO):
+        assert policy.infer(replace(pushed, state=state), TASK).frozen_prefix == 0
+    assert "from the running chunk; the next one begins anew" in caplog.text
+
+
+def test_after_a_reset_and_after_a_long_pause_there_is_nothing_to_go_on_from(
+    contract: RobotContract, checkpoint: Path
+) -> None:
+    policy = loaded(contract, checkpoint, replace(QUICK, continuation="prefix"))
+    policy.infer(seen(contract), TASK)
+    policy.reset()
+    assert policy.infer(seen(contract, 50 * MS), TASK).frozen_prefix == 0
+    assert policy.infer(seen(contract, 60 * SECOND), TASK).frozen_prefix == 0
+    assert policy.infer(seen(contract, SECOND), TASK).frozen_prefix == 0, "the clock was set back"
+
+
+def test_the_model_can_be_asked_for_the_next_step_first(
+    contract: RobotContract, checkpoint: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    policy = loaded(contract, checkpoint, replace(QUICK, subtasks=True))
+    with caplog.at_level(logging.INFO):
+        try:
+            policy.infer(seen(contract), "clear the table")
+        except PolicyError as error:  # random weights may write what no instruction may hold
+            assert "subtask" in str(error)
+        else:
+            assert "subtask: " in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (lambda c: replace(c, model=replace(c.model, normalizer_key="other")), "'x2_normal'"),
+        (lambda c: replace(c, action=replace(c.action, horizon=8)), "horizon"),
+    ],
+)
+def test_what_does_not_suit_the_robot_is_said_at_load(
+    contract: RobotContract, checkpoint: Path, change: object, fault: str
+) -> None:
+    with pytest.raises(PolicyError, match=fault):
+        loaded(change(contract), checkpoint, replace(QUICK, horizon=16))  # type: ignore[operator]
+
+
+def test_a_chunk_beyond_the_robots_reach_is_refused_before_it_moves(
+    contract: RobotContract, tmp_path: Path
+) -> None:
+    folder = make_checkpoint(tmp_path)
+    path = folder / "normalizer_action.pth"
+    bounds = torch.load(path, weights_only=True)
+    bounds = {key: value * 50 for key, value in bounds.items()}
+    torch.save(bounds, path)
+    with pytest.raises(PolicyError, match="first chunk does not suit tiago_pro_sim") as caught:
+        loaded(contract, folder)
+    assert "normalizer_key" in str(caught.value) and "left arm position" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "fault"),
+    [
+        (replace(QUICK, device="cuda:9"), "wall_oss.device is 'cuda:9'"),
+        (replace(QUICK, device="fast"), "wall_oss.device is 'fast'"),
+    ],
+)
+def test_a_device_that_is_not_there_is_named(
+    contract: RobotContract, checkpoint: Path, settings: WallOssSettings, fault: str
+) -> None:
+    with pytest.raises(PolicyError, match=fault):
+        loaded(contract, checkpoint, settings)
+
+
+@pytest.mark.parametrize(
+    ("folder", "fault"),
+    [("", "give its folder"), ("/nowhere/at/all", "no checkpoint folder /nowhere/at/all")],
+)
+def test_a_checkpoint_that_is_not_there_is_named(
+    contract: RobotContract, folder: str, fault: str
+) -> None:
+    with pytest.raises(PolicyError, match=fault):
+        make_policy("wall_oss", contract, folder, QUICK).load()
+
+
+@pytest.mark.parametrize("words", ["", "   ", "do <|action|> now", "word " * 10_000])
+def test_instructions_that_cannot_be_followed_are_refused(
+    contract: RobotContract, checkpoint: Path, words: str
+) -> None:
+    with pytest.raises(PolicyError):
+        loaded(contract, checkpoint).infer(seen(contract), words)
+
+
+def test_other_layouts_are_refused_by_name(contract: RobotContract, tmp_path: Path) -> None:
+    turned = dict(reversed(CONFIG.dof_config.items()))
+    with pytest.raises(PolicyError, match="'head_actions'; expected 'follow_left_ee_cartesian"):
+        loaded(contract, make_checkpoint(tmp_path, config=replace(CONFIG, dof_config=turned)))

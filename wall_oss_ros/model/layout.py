@@ -1,0 +1,72 @@
+"""Which numbers of a checkpoint's action and state are which, and whether this suite speaks them.
+
+The suite has one table of 26 columns (`core.action_space`). A checkpoint may know fewer parts (the
+rest is ``action_padding``), but those it knows must be where the table has them: another order, or
+absolute poses, would move the robot wrongly without any other sign.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wall_oss_ros.core import action_space
+from wall_oss_ros.core.errors import ModelError
+from wall_oss_ros.model.config import ModelConfig
+
+PADDING = "action_padding"
+# Recorded from the leader's side of a teleoperation instead of the follower's; the same quantity.
+_OTHER_SIDE = ("master_", "follow_")
+
+
+def columns_of(keys: Mapping[str, int]) -> dict[str, slice]:
+    """Return the columns of each key of a ``dof_config`` or ``agent_pos_config``."""
+    columns, start = {}, 0
+    for key, size in keys.items():
+        columns[key] = slice(start, start + size)
+        start += size
+    return columns
+
+
+def known_columns(config: ModelConfig) -> NDArray[np.bool_]:
+    """Return (26,) which action columns the checkpoint was trained on.
+
+    A configuration without ``dof_config``, as the published one may be, is taken to know all.
+
+    Raises:
+        ModelError: for another width, order or meaning of the columns.
+    """
+    if config.action_dim != action_space.ACTION_DIM:
+        raise ModelError(
+            f"the checkpoint gives {config.action_dim} numbers per row; this suite drives robots "
+            f"by {action_space.ACTION_DIM} (relative end-effector poses, as Wall-OSS-0.5)"
+        )
+    if config.state_dim != action_space.ACTION_DIM:
+        raise ModelError(
+            f"the checkpoint reads a state of {config.state_dim} numbers; "
+            f"expected {action_space.ACTION_DIM}"
+        )
+    if not config.dof_config:
+        return np.ones(action_space.ACTION_DIM, dtype=np.bool_)
+    known = np.zeros(action_space.ACTION_DIM, dtype=np.bool_)
+    expected = {field.action_key: field.columns for field in action_space.FIELDS}
+    for key, columns in columns_of(config.dof_config).items():
+        if key == PADDING:
+            continue
+        if expected.get(key.replace(*_OTHER_SIDE)) != columns:
+            raise ModelError(
+                f"the checkpoint's action columns {columns.start} to {columns.stop - 1} are "
+                f"'{key}'; expected {_named(columns.start)} there. Fine-tune with the order of "
+                "core/action_space.py, relative poses and 6-D rotations"
+            )
+        known[columns] = True
+    return known
+
+
+def _named(column: int) -> str:
+    for field in action_space.FIELDS:
+        if field.start <= column < field.start + field.size:
+            return f"'{field.action_key}' from column {field.start}"
+    return "nothing"

@@ -1,0 +1,279 @@
+"""Wall-OSS as a policy: an observation of this robot in the model's terms, and its answer back."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from wall_oss_ros.core import action_space
+from wall_oss_ros.core.chunk import PolicyOutput, StageTimes
+from wall_oss_ros.core.contract import RobotContract
+from wall_oss_ros.core.errors import PolicyError
+from wall_oss_ros.core.observation import Observation
+from wall_oss_ros.core.rotation import Array
+from wall_oss_ros.model import WallOssModel
+from wall_oss_ros.model.engine import Engine, EngineOutput
+from wall_oss_ros.model.inputs import FlowInputs, check_flow_inputs
+from wall_oss_ros.model.layout import known_columns
+from wall_oss_ros.model.processor import Processor, ProcessorSettings
+from wall_oss_ros.model.rtc import Continuation
+from wall_oss_ros.model.sanity import Limits, examine
+from wall_oss_ros.model.text import greedy
+from wall_oss_ros.model.tokenizer import Tokenizer
+from wall_oss_ros.policies.going_on import GoingOn
+from wall_oss_ros.policies.wall_oss_settings import WallOssSettings
+
+log = logging.getLogger(__name__)
+
+# For the first inference, before anybody gave an instruction.
+_TRIAL_INSTRUCTION = "pick up the red cube and put it into the box"
+# Of the base model: end of text, end of a turn.
+_ENDS_OF_TEXT = (151643, 151645)
+_SECOND_NS = 1_000_000_000
+
+
+class WallOssPolicy:
+    """Implements `core.policy.Policy` and `core.policy.LatencyAware`.
+
+    Args:
+        contract: the robot.
+        checkpoint: folder in the published layout.
+        settings: how the model is run.
+    """
+
+    name = "wall_oss"
+
+    def __init__(self, contract: RobotContract, checkpoint: str, settings: WallOssSettings) -> None:
+        self._contract, self._checkpoint, self._settings = contract, checkpoint, settings
+        self._horizon = settings.horizon or contract.action.horizon
+        self._noise = torch.Generator()
+        self._subtask: tuple[int, str, str] | None = None  # asked when [ns], for what, the answer
+        self._prepared: set[tuple[object, ...]] = set()
+        self._fresh = False  # whether the last chunk was slowed by preparing for it
+        self._model: WallOssModel
+
+    def load(self) -> None:
+        """Load the checkpoint, prepare the engine, and judge a first chunk.
+
+        Raises:
+            PolicyError: with what is missing or does not fit this robot.
+        """
+        if not self._checkpoint:
+            raise PolicyError(
+                "policy 'wall_oss' needs a model: give its folder as checkpoint:=/path/to/model"
+            )
+        if self._horizon > self._contract.action.horizon:
+            raise PolicyError(
+                f"wall_oss.horizon is {self._horizon} rows, the contract's action.horizon "
+                f"{self._contract.action.horizon}"
+            )
+        device = self._device()
+        self._model = model = WallOssModel.from_pretrained(
+            self._checkpoint, dtype=self._dtype(device), device=device
+        )
+        self._processor = Processor(
+            Tokenizer.load(self._checkpoint),
+            model.config,
+            ProcessorSettings(
+                resolution=self._settings.resolution,
+                state_bins=self._settings.state_bins,
+                max_length=self._settings.max_length,
+                raw_camera_names=self._settings.raw_camera_names,
+            ),
+        )
+        self._key = model.normalizers.key(self._contract.model.normalizer_key)
+        self._state_statistics = model.normalizers.of_state(self._contract.model.normalizer_key)
+        # Parts the robot has, and dimensions the checkpoint was trained on.
+        has = np.zeros(action_space.ACTION_DIM, dtype=np.bool_)
+        for part in self._contract.commanded_parts:
+            has[action_space.part_columns(part)] = True
+        self._mask: NDArray[np.bool_] = has & known_columns(model.config)
+        self._going_on = GoingOn(self._settings, self._contract.action.dt, self._mask)
+        if model.config.horizon != self._horizon:
+            log.warning(
+                "the checkpoint was trained on chunks of %d rows, the robot asks for %d",
+                model.config.horizon, self._horizon,
+            )  # fmt: skip
+        self._engine = Engine(
+            model,
+            self._settings.engine,
+            steps=self._settings.steps,
+            autotune=self._settings.autotune,
+        )
+        self._try_out()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the running chunk and the subtask; noise begins anew, so that runs repeat."""
+        self._going_on.forget()
+        self._subtask = None
+        self._noise.manual_seed(self._settings.seed)
+
+    def chunk_age(self, seconds: float) -> None:
+        """Learn how old a chunk was when it was published [s]."""
+        if not self._fresh:
+            self._going_on.took(seconds)
+
+    def infer(self, observation: Observation, instruction: str) -> PolicyOutput:
+        """Return the next rows.
+
+        Raises:
+            PolicyError: if this observation or instruction cannot be answered.
+        """
+        begin = time.perf_counter()
+        images = {camera.label: camera.pixels for camera in observation.cameras}
+        if self._settings.subtasks:
+            instruction = self._subtask_of(images, instruction, observation.stamp_ns)
+        self._prepare(images, instruction)
+        inputs = self._inputs(images, instruction, observation.state)
+        rows = self._going_on.rows(observation, self._horizon)
+        continuation = self._continuation(rows)
+        preprocessed = time.perf_counter()
+        output = self._engine.generate(inputs, self._key, continuation)
+        actions = self._actions_of(output)
+        frozen = continuation.delay if continuation is not None else 0
+        self._going_on.follow(actions, observation)
+        return PolicyOutput(
+            actions=actions,
+            mask=self._mask,
+            stages=StageTimes(
+                preprocess_ms=(preprocessed - begin) * 1e3 + output.times.upload,
+                prefix_ms=output.times.vision + output.times.prompt,
+                denoise_ms=output.times.denoise,
+                total_ms=(time.perf_counter() - begin) * 1e3,
+            ),
+            frozen_prefix=frozen,
+        )
+
+    def _inputs(
+        self,
+        images: Mapping[str, NDArray[np.uint8]],
+        instruction: str,
+        state: Array,
+        noise: torch.Tensor | None = None,
+    ) -> FlowInputs:
+        mask = torch.from_numpy(self._mask.astype(np.float32))
+        given = self._processor.flow_inputs(
+            images,
+            instruction,
+            self._state_statistics.normalize(torch.from_numpy(np.array(state, np.float32))),
+            mask,
+            mask,
+            self._horizon,
+        )
+        return check_flow_inputs(
+            self._model.config,
+            **given.arguments(uint8=True),
+            pixel_values=None,
+            image_grid_thw=None,
+            noise=noise,
+            generator=self._noise,
+        )
+
+    def _continuation(self, rows: Array | None) -> Continuation | None:
+        """Return the running chunk's rows (V, 26) in the model's numbers."""
+        if rows is None:
+            return None
+        statistics = self._model.normalizers.action[self._key]
+        told = statistics.normalize(torch.from_numpy(rows.astype(np.float32)), clamp=False)
+        return self._going_on.continuation(told[None])
+
+    def _actions_of(self, output: EngineOutput) -> Array:
+        if output.actions is None:
+            raise PolicyError(
+                "the checkpoint has no normalisation statistics of actions; their side files "
+                "normalizer_action.pth and normalizer_propri.pth belong into its folder"
+            )
+        return output.actions[0].numpy().astype(np.float64)
+
+    def _subtask_of(
+        self, images: Mapping[str, NDArray[np.uint8]], instruction: str, now_ns: int
+    ) -> str:
+        """Return what the model says is to be done next, asked for again every so often."""
+        known = self._subtask
+        period_ns = round(self._settings.subtask_period_s * _SECOND_NS)
+        if known is not None and known[1] == instruction and 0 <= now_ns - known[0] < period_ns:
+            return known[2]
+        asked = self._processor.text_inputs(images, instruction).arguments(uint8=True)
+        del asked["moe_token_types"]  # words have no action rows
+        ids = greedy(
+            self._model,
+            **asked,
+            stop_ids=(self._model.config.eos_token_id, *_ENDS_OF_TEXT),
+            retry_temperature=0.7,
+            generator=self._noise,
+        )
+        text = " ".join(self._processor.tokenizer.decode(ids).split())
+        if not text:
+            raise PolicyError(f"the model names no subtask for '{instruction}'")
+        if known is None or known[2] != text:
+            log.info("subtask: %s", text)
+        self._subtask = (now_ns, instruction, text)
+        return text
+
+    def _try_out(self) -> None:
+        """Run a first inference on grey pictures and a middling state, and judge it."""
+        edge = self._settings.resolution if self._settings.resolution > 0 else 448
+        grey = np.full((edge, edge, 3), 128, dtype=np.uint8)
+        images = {camera.label: grey for camera in self._contract.cameras.values()}
+        middle = self._state_statistics.unnormalize(torch.zeros(action_space.ACTION_DIM))
+        inputs = self._inputs(images, _TRIAL_INSTRUCTION, middle.numpy())
+        output = self._engine.generate(inputs, self._key)
+        findings = examine(
+            self._actions_of(output),
+            output.normalized[0].numpy(),
+            self._mask,
+            self._horizon,
+            limits=Limits.of(self._contract),
+        )
+        faults = [f"{finding.name}: {finding.detail}" for finding in findings if not finding.ok]
+        if faults:
+            raise PolicyError(
+                f"the model's first chunk does not suit {self._contract.name}: "
+                f"{'; '.join(faults)}. 'wall-oss check {self._checkpoint}' tells more; the usual "
+                "cause is model.normalizer_key in the robot contract"
+            )
+        self._prepare(images, _TRIAL_INSTRUCTION)
+
+    def _prepare(self, images: Mapping[str, NDArray[np.uint8]], instruction: str) -> None:
+        """Prepare the engine for every prompt that pictures of these sizes can lead to.
+
+        The first time for an instruction or a size of pictures; the chunk of that call comes late.
+        """
+        sizes = {label: pixels.shape[:2] for label, pixels in images.items()}
+        key = (instruction, *sizes.items())
+        self._fresh = key not in self._prepared
+        if not self._fresh:
+            return
+        guided = self._settings.guidance if self._going_on.guided else None
+        statistics = self._state_statistics
+        for extreme in (-1.0, 1.0):  # the shortest and the longest numbers in the state's text
+            state = statistics.unnormalize(torch.full((action_space.ACTION_DIM,), extreme))
+            # No noise is drawn, so that chunks do not depend on what was prepared when.
+            still = torch.zeros(1, self._horizon, action_space.ACTION_DIM)
+            inputs = self._inputs(images, instruction, state.numpy(), still)
+            self._engine.prepare(inputs, guided=guided)
+        self._prepared.add(key)
+
+    def _device(self) -> torch.device:
+        name = self._settings.device
+        if name == "auto":
+            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        try:
+            device = torch.device(name)
+            torch.empty(1, device=device)
+        except (RuntimeError, AssertionError) as error:
+            first = str(error).splitlines()[0]
+            raise PolicyError(f"wall_oss.device is '{name}': {first}") from None
+        return device
+
+    def _dtype(self, device: torch.device) -> torch.dtype:
+        if self._settings.dtype == "auto":
+            return torch.bfloat16 if device.type == "cuda" else torch.float32
+        dtype: torch.dtype = getattr(torch, self._settings.dtype)
+        return dtype

@@ -81,7 +81,7 @@ def test_without_an_instruction_it_is_idle(
     assert policy.calls == []
     assert session.status(now()) == (
         PolicyStatus.IDLE,
-        "no instruction; publish one on 'instruction'",
+        "ready; publish an instruction on 'instruction'",
     )
 
 
@@ -233,7 +233,7 @@ def test_failures_are_counted_and_end_in_a_fault(
     session.infer(seen, now)
     status, reason = session.status(now())
     assert status is PolicyStatus.FAULT
-    assert reason == "3 failures in a row, the last: no cube in sight"
+    assert reason == "error: 3 failures in a row, the last: no cube in sight"
     assert session.failures == 3
 
 
@@ -248,7 +248,7 @@ def test_a_fault_ends_thinking_until_it_is_enabled_again(
     session.instruct("another")
     assert session.infer(seen, now) is None
     assert policy.calls == []
-    assert session.status(now()) == (PolicyStatus.FAULT, "out of memory")
+    assert session.status(now()) == (PolicyStatus.FAULT, "error: out of memory")
     session.enable(True)
     assert session.infer(seen, now) is not None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 
 import numpy as np
@@ -34,7 +35,9 @@ class RisingPolicy:
         self.may_think.set()
 
     def load(self) -> None:
-        pass
+        self.may_think.wait(10.0)
+        if self.error is not None:
+            raise self.error
 
     def reset(self) -> None:
         self.resets += 1
@@ -206,3 +209,33 @@ def test_disabled_it_publishes_nothing(scene):
     seen = scene.seq
     scene.table.spin_until(lambda: scene.seq > seen + 10, "observations")
     assert not scene.chunks
+
+
+def test_while_it_loads_and_when_it_cannot_the_state_says_so(bench, contract, policy, monkeypatch):
+    monkeypatch.setattr(module, "make_policy", lambda *_: policy)
+    policy.may_think.clear()
+    policy.error = PolicyError("no model at /models/none")
+    table = bench()
+    states = table.collect(PolicyState, "policy/state", qos.STATE)
+    configuring = threading.Thread(
+        target=lambda: table.add(module.PolicyNode(), activate=False), daemon=True
+    )
+    configuring.start()
+    table.spin_until(lambda: states, "a state while loading")
+    assert (states[-1].state, states[-1].reason) == (
+        PolicyState.LOADING,
+        "loading policy 'rising'",
+    )
+    policy.may_think.set()
+    table.spin_until(lambda: states[-1].state == PolicyState.FAULT, "the reason")
+    assert states[-1].reason == "error: no model at /models/none"
+    configuring.join(5.0)
+
+
+def test_lines_of_the_policy_appear_in_the_nodes_log(scene, monkeypatch):
+    lines = []
+    monkeypatch.setattr(
+        "wall_oss_ros.ros.python_log._ToNode.emit", lambda _, record: lines.append(record)
+    )
+    logging.getLogger("wall_oss_ros.model.engine").warning("engine '%s' is slow", "graphs")
+    assert [line.getMessage() for line in lines] == ["engine 'graphs' is slow"]

@@ -99,7 +99,7 @@ class PolicySession:
         try:
             self._policy.load()
         except PolicyError as error:
-            self.break_down(f"error: {error}")
+            self.break_down(str(error))
             raise
         self._loaded = True
 
@@ -193,13 +193,13 @@ class PolicySession:
         """Return what it is doing and why, in words."""
         with self._lock:
             if self._fault:
-                return PolicyStatus.FAULT, self._fault
+                return PolicyStatus.FAULT, f"error: {self._fault}"
             if not self._loaded:
                 return PolicyStatus.LOADING, f"loading policy '{self._policy.name}'"
             if not self._enabled:
                 return PolicyStatus.IDLE, "disabled; call ~/enable"
             if not self.instruction:
-                return PolicyStatus.IDLE, "no instruction; publish one on 'instruction'"
+                return PolicyStatus.IDLE, "ready; publish an instruction on 'instruction'"
             seen_ns = self._last_observation_ns
             if seen_ns is None:
                 return PolicyStatus.WAITING, "no observation yet; see camera_sync on /diagnostics"

@@ -20,9 +20,10 @@ from wall_oss_ros.model.config import ModelConfig
 from wall_oss_ros.model.decoder import ACTION, Decoder, Growing, Memory, ReadOnly
 from wall_oss_ros.model.flow import FlowHead, Velocity, integrate, sliding, times
 from wall_oss_ros.model.images import patchify
-from wall_oss_ros.model.inputs import FlowInputs, check_flow_inputs
+from wall_oss_ros.model.inputs import FlowInputs, check_flow_inputs, whole
 from wall_oss_ros.model.layers import folded_mask
 from wall_oss_ros.model.normalizer import Normalizers
+from wall_oss_ros.model.text import greedy
 from wall_oss_ros.model.vision import Grid, VisionPlan, VisionTower
 
 
@@ -157,14 +158,21 @@ class WallOssModel(nn.Module):
         actions = integrate(velocity, inputs.noise, when)
         return self.output(actions, keys)
 
+    def generate_text(self, input_ids: Any, **options: Any) -> list[int]:
+        """Return the tokens that follow a prompt, the likeliest one each time; see `text.greedy`.
+
+        Raises:
+            ModelError: naming what cannot be used.
+        """
+        return greedy(self, input_ids, **options)
+
     def inference_times(self, steps: int) -> Tensor:
         """Return the (steps + 1,) times of the Euler walk on the model's device.
 
         Raises:
             ModelError: for less than one step.
         """
-        if not isinstance(steps, int) or steps < 1:
-            raise ModelError(f"num_inference_timesteps is {steps!r}; expected 1 or more")
+        steps = whole(steps, "num_inference_timesteps")
         return times(steps, self.config.time_scale, self.config.time_shift).to(self.device)
 
     def vision_plan(self, grids: tuple[Grid, ...]) -> VisionPlan:
@@ -256,8 +264,12 @@ class WallOssModel(nn.Module):
         """
         if not self.normalizers.action:
             return None
-        names = [dataset_names] if dataset_names is None or isinstance(dataset_names, str) else None
-        names = list(dataset_names or ()) if names is None else names * batch
+        if dataset_names is None or isinstance(dataset_names, str):
+            names: list[Any] = [dataset_names] * batch
+        else:
+            names = list(dataset_names) if isinstance(dataset_names, Sequence) else [dataset_names]
+        if not all(name is None or isinstance(name, str) for name in names):
+            raise ModelError(f"dataset_names is {dataset_names!r}; expected names of datasets")
         if len(names) != batch:
             raise ModelError(f"dataset_names has {len(names)} names for {batch} rows")
         return tuple(self.normalizers.key(name) for name in names)

@@ -23,7 +23,6 @@ from wall_oss_ros.model.layout import known_columns
 from wall_oss_ros.model.processor import Processor, ProcessorSettings
 from wall_oss_ros.model.rtc import Continuation
 from wall_oss_ros.model.sanity import Limits, examine
-from wall_oss_ros.model.text import greedy
 from wall_oss_ros.model.tokenizer import Tokenizer
 from wall_oss_ros.policies.going_on import GoingOn
 from wall_oss_ros.policies.wall_oss_settings import WallOssSettings
@@ -201,8 +200,7 @@ class WallOssPolicy:
             return known[2]
         asked = self._processor.text_inputs(images, instruction).arguments(uint8=True)
         del asked["moe_token_types"]  # words have no action rows
-        ids = greedy(
-            self._model,
+        ids = self._model.generate_text(
             **asked,
             stop_ids=(self._model.config.eos_token_id, *_ENDS_OF_TEXT),
             retry_temperature=0.7,

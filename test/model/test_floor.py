@@ -132,6 +132,6 @@ def test_a_device_is_known_by_its_name(name: str, known: str | None) -> None:
 def test_an_unknown_device_is_measured_and_says_so() -> None:
     cpu = torch.device("cpu")
     assert "measured" in peaks_of(cpu, torch.float32).source
-    peaks = measured_peaks(cpu, torch.float32, size=64)
+    peaks = measured_peaks(cpu, torch.float32, sizes=(64,))
     assert peaks.flops > 0 and peaks.bandwidth > 0
     assert floor(TINY, peaks, images=[(56, 56)], text=20, number_bytes=4).ms > 0

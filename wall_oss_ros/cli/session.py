@@ -62,3 +62,8 @@ def session(arguments: Mapping[str, str]) -> Iterator[Session]:
                 conductor.close()
         finally:
             runner.stop()
+
+
+def sorting(image_size: int) -> dict[str, str]:
+    """Return the bring-up of a robot that is busy for a while, with pictures of a size [px]."""
+    return {"task": "sort_cubes", "image_size": str(image_size), "log_level": "warn"}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
+from torch.nn import functional
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,23 +72,25 @@ def peaks_of(device: torch.device, dtype: torch.dtype) -> Peaks:
     return known if known and dtype == torch.bfloat16 else measured_peaks(device, dtype)
 
 
-def measured_peaks(device: torch.device, dtype: torch.dtype, *, size: int = 0) -> Peaks:
+def measured_peaks(device: torch.device, dtype: torch.dtype, *, sizes: Sequence[int] = ()) -> Peaks:
     """Return the fastest of several large matrix products and of several large copies.
 
     Args:
         device: where.
         dtype: of the numbers.
-        size: edge of the matrices; 0 for 8192 on CUDA and 1024 elsewhere. A copy moves 8 of them.
+        sizes: edges of the matrices, laid out as a layer's; none for what suits the device.
     """
-    size = size or (8192 if device.type == "cuda" else 1024)
+    sizes = sizes or ((4096, 8192) if device.type == "cuda" else (256, 512, 1024))
+    flops = 0.0
     with torch.no_grad():
-        one = torch.ones(size, size, dtype=dtype, device=device)
-        product = torch.empty_like(one)
-        seconds = _fastest(lambda: torch.mm(one, one, out=product), device)
-        flops = 2.0 * size**3 / seconds
-        source = torch.ones(8 * size * size, dtype=dtype, device=device)
+        for size in sizes:
+            one = torch.ones(size, size, dtype=dtype, device=device)
+            seconds = _fastest(partial(functional.linear, one, one), device)
+            flops = max(flops, 2.0 * size**3 / seconds)
+        # Far more than any cache holds.
+        source = torch.ones(16 * max(sizes) ** 2, dtype=dtype, device=device)
         copy = torch.empty_like(source)
-        seconds = _fastest(lambda: copy.copy_(source), device)
+        seconds = _fastest(partial(copy.copy_, source), device)
     bandwidth = 2.0 * source.numel() * source.element_size() / seconds
     kind = str(dtype).removeprefix("torch.")
     return Peaks(device_name(device), flops, bandwidth, f"measured in this run, {kind}")

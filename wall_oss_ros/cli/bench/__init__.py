@@ -1,0 +1,61 @@
+"""``wall-oss bench``: figures of this machine, measured, with how they were taken.
+
+One file per subject, imported when it is asked for: `model` needs torch and numpy only, the others
+the simulator, and `frames` and `loops` ROS as well.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+from importlib import import_module
+
+SUBJECTS = {
+    "model": "chunks of the model, stage by stage, against the floor and plain recomputation",
+    "frames": "camera frames from the simulator's publisher to camera_sync",
+    "loops": "what the processes of the demo cost, and how even their loops run",
+    "sim": "the simulator alone",
+    "tasks": "the scripted policy over seeded scenes in the lockstep loop",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = "\n".join(f"{name:8} {text}" for name, text in SUBJECTS.items())
+    parser.add_argument("what", nargs="?", choices=SUBJECTS, default="model", help="see below")
+    graph = parser.add_argument_group("frames, loops, sim, tasks")
+    graph.add_argument("--seconds", type=float, default=60.0, help="how long to measure")
+    graph.add_argument("--episodes", type=int, default=20, help="episodes per task (tasks)")
+    graph.add_argument("--image-size", type=int, default=448, help="camera pictures [px]")
+    _add_model_arguments(parser.add_argument_group("model"))
+
+
+def _add_model_arguments(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--size", choices=("full", "tiny"), help="random weights of this size (full on CUDA)")
+    add("--checkpoint", default="", help="folder with real weights instead")
+    add("--normalizer-key", default=None, help="of the checkpoint; the first where not given")
+    add("--cameras", type=int, default=3, help="pictures")
+    add("--resolution", type=int, default=448, help="edge of each [px], a multiple of 28")
+    add("--text", type=int, default=150, help="prompt tokens that are not image tokens")
+    add("--steps", type=int, default=10, help="Euler steps")
+    add("--horizon", type=int, default=32, help="action rows")
+    engines = ("auto", "eager", "graphs", "compiled")
+    add("--engine", choices=engines, default="auto", help="how the model is run")
+    add("--autotune", action="store_true", help="let the compiler measure kernels (minutes)")
+    add("--device", default="auto", help="cuda, cuda:1, cpu (CUDA where there is one)")
+    add("--dtype", choices=("bf16", "fp32"), help="of the weights (bf16 on CUDA)")
+    add("--calls", type=int, default=200, help="measured chunks")
+    add("--no-eager", action="store_true", help="leave out the plain recomputation")
+    add("--peak-tflops", type=float, help="of the device, for the floor (with --peak-tbs)")
+    add("--peak-tbs", type=float, help="memory bandwidth of the device [TB/s]")
+    add("--json", action="store_true", help="print one JSON object and nothing else")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure and print; return 1 if a figure misses what the project promises."""
+    if options.what != "model":
+        print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    return int(import_module(f"wall_oss_ros.cli.bench.{options.what}").run(options))

@@ -15,7 +15,7 @@ from tiny_checkpoint import CONFIG, make_checkpoint
 from wall_oss_ros.core import action_space
 from wall_oss_ros.core.chunk import StageTimes, chunk_from_output
 from wall_oss_ros.core.contract import RobotContract, load_contract
-from wall_oss_ros.core.errors import PolicyError
+from wall_oss_ros.core.errors import PolicyError, WallOssError
 from wall_oss_ros.core.observation import Observation
 from wall_oss_ros.core.policy import LatencyAware
 from wall_oss_ros.policies.registry import make_policy
@@ -252,3 +252,33 @@ def test_other_layouts_are_refused_by_name(contract: RobotContract, tmp_path: Pa
     turned = dict(reversed(CONFIG.dof_config.items()))
     with pytest.raises(PolicyError, match="'head_actions'; expected 'follow_left_ee_cartesian"):
         loaded(contract, make_checkpoint(tmp_path, config=replace(CONFIG, dof_config=turned)))
+
+
+def test_cameras_and_the_first_turn_can_be_worded_otherwise(
+    contract: RobotContract, checkpoint: Path
+) -> None:
+    def answer(**changes: object) -> np.ndarray:
+        policy = loaded(contract, checkpoint, replace(QUICK, **changes))  # type: ignore[arg-type]
+        return policy.infer(seen(contract), TASK).actions
+
+    words = "face_view=head; left_wrist_view=left hand; right_wrist_view=right hand"
+    answers = [
+        answer(),
+        answer(raw_camera_names=True),
+        answer(camera_labels=words),
+        answer(system_prompt="You drive a robot."),
+        answer(state_bins=512),
+    ]
+    for index, one in enumerate(answers):
+        assert not any(np.array_equal(one, other) for other in answers[:index])
+
+
+@pytest.mark.parametrize(
+    ("labels", "fault"),
+    [("face_view", "expected pairs"), ("face_view=front", "left_wrist_view")],
+)
+def test_camera_labels_that_name_no_or_not_every_camera_are_refused(
+    contract: RobotContract, checkpoint: Path, labels: str, fault: str
+) -> None:
+    with pytest.raises(WallOssError, match=fault):
+        loaded(contract, checkpoint, replace(QUICK, camera_labels=labels))

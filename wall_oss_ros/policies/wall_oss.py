@@ -21,6 +21,7 @@ from wall_oss_ros.model.engine import Engine, EngineOutput
 from wall_oss_ros.model.inputs import FlowInputs, check_flow_inputs
 from wall_oss_ros.model.layout import known_columns
 from wall_oss_ros.model.processor import Processor, ProcessorSettings
+from wall_oss_ros.model.prompt import SYSTEM_PROMPT
 from wall_oss_ros.model.rtc import Continuation
 from wall_oss_ros.model.sanity import Limits, examine
 from wall_oss_ros.model.tokenizer import Tokenizer
@@ -79,10 +80,12 @@ class WallOssPolicy:
             Tokenizer.load(self._checkpoint),
             model.config,
             ProcessorSettings(
-                resolution=self._settings.resolution,
-                state_bins=self._settings.state_bins,
-                max_length=self._settings.max_length,
+                system_prompt=self._settings.system_prompt or SYSTEM_PROMPT,
+                camera_labels=self._settings.labels(),
                 raw_camera_names=self._settings.raw_camera_names,
+                state_bins=self._settings.state_bins,
+                resolution=self._settings.resolution,
+                max_length=self._settings.max_length,
             ),
         )
         self._key = model.normalizers.key(self._contract.model.normalizer_key)

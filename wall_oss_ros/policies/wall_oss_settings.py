@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wall_oss_ros.core.settings import Settings, setting
+from wall_oss_ros.core.settings import SettingError, Settings, setting
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,12 @@ class WallOssSettings(Settings):
     raw_camera_names: bool = setting(
         False, "write 'face_view' into the prompt instead of 'front view'"
     )
+    camera_labels: str = setting(
+        "",
+        "words for the cameras where they are not the published ones: "
+        "'face_view=front view; left_wrist_view=left hand view'",
+    )
+    system_prompt: str = setting("", "text of the first turn; empty for the published one")
     subtasks: bool = setting(
         False, "ask the model for the next subtask first and follow that as the instruction"
     )
@@ -69,3 +75,19 @@ class WallOssSettings(Settings):
     overlap: int = setting(
         0, "rows that are guided; 0: as far as the running chunk reaches", low=0, high=512
     )
+
+    def labels(self) -> dict[str, str] | None:
+        """Return the words of `camera_labels` by camera; None for the published ones.
+
+        Raises:
+            SettingError: if it is not written as pairs.
+        """
+        pairs = [pair.partition("=") for pair in self.camera_labels.split(";") if pair.strip()]
+        if any(
+            not equals or not name.strip() or not words.strip() for name, equals, words in pairs
+        ):
+            raise SettingError(
+                f"camera_labels: got '{self.camera_labels}'; expected pairs such as "
+                "'face_view=front view; left_wrist_view=left wrist view'"
+            )
+        return {name.strip(): words.strip() for name, _, words in pairs} or None

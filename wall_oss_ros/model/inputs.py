@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -89,10 +90,39 @@ def tensor(
         raise ModelError(f"{name} is {_shape_text(out.shape)}; expected {_shape_text(shape)}")
     if not out.numel():
         raise ModelError(f"{name} is empty: {_shape_text(out.shape)}")
+    if out.is_complex() or (dtype == torch.long and out.is_floating_point()):
+        raise ModelError(f"{name} is {out.dtype}; expected {dtype}")
+    if dtype is not None:
+        out = out.to(dtype)
+    # After the conversion: what is finite in float64 may not be in float32.
     if out.is_floating_point() and not bool(torch.isfinite(out).all()):
         bad = int((~torch.isfinite(out)).sum())
         raise ModelError(f"{name}: {bad} of {out.numel()} numbers are not finite")
-    return out if dtype is None else out.to(dtype)
+    return out
+
+
+def mask(value: Any, name: str, shape: tuple[int | None, ...], dtype: torch.dtype) -> Tensor:
+    """Return a value of zeros and ones as a tensor of a type.
+
+    Raises:
+        ModelError: as `tensor`, and for other numbers.
+    """
+    out = tensor(value, name, shape, None)
+    other = (out != 0) & (out != 1)
+    if bool(other.any()):
+        raise ModelError(f"{name} holds {out[other][0].item()}; expected 0 and 1 only")
+    return out.to(dtype)
+
+
+def whole(value: Any, name: str) -> int:
+    """Return a whole number from 1.
+
+    Raises:
+        ModelError: for anything else, also for True.
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+        raise ModelError(f"{name} is {value!r}; expected a whole number from 1")
+    return int(value)
 
 
 def check_prompt(
@@ -115,8 +145,7 @@ def check_prompt(
             f"the embedding has {config.vocab_size} rows"
         )
     if attention_mask is not None:
-        mask = tensor(attention_mask, "attention_mask", tuple(ids.shape), torch.long)
-        if not bool((mask == 1).all()):
+        if not bool(mask(attention_mask, "attention_mask", tuple(ids.shape), torch.bool).all()):
             raise ModelError(
                 "attention_mask marks padding, which is not supported (published implementations "
                 "disagree on it); give rows of equal length, or one at a time"
@@ -134,6 +163,8 @@ def check_prompt(
 def _check_images(
     vision: VisionConfig, pixel_values: Any, image_grid_thw: Any, images: Sequence[Any]
 ) -> tuple[Tensor | None, tuple[Tensor, ...], tuple[Grid, ...]]:
+    if not hasattr(images, "__len__"):
+        raise ModelError(f"images is {images!r}; expected uint8 pictures (h, w, 3) in a list")
     if len(images):
         if pixel_values is not None:
             raise ModelError("images and pixel_values are both given; expected one of them")
@@ -183,7 +214,7 @@ def action_block(
         ModelError: if they are not one block of `horizon` at the same place in every row.
     """
     if token_types is not None:
-        types = tensor(token_types, "moe_token_types", tuple(ids.shape), torch.bool)
+        types = mask(token_types, "moe_token_types", tuple(ids.shape), torch.bool)
     elif config.action_token_id is not None:
         types = ids == config.action_token_id
     else:
@@ -198,7 +229,12 @@ def action_block(
     start = int(places[0])
     if start == 0:
         raise ModelError("the prompt is empty before the action rows")
-    return start, int(ids[0, start])
+    action_id = int(ids[0, start])
+    if not torch.equal(types, ids == action_id):
+        raise ModelError(
+            f"moe_token_types and input_ids disagree on which tokens ({action_id}) are action rows"
+        )
+    return start, action_id
 
 
 def check_flow_inputs(
@@ -225,32 +261,35 @@ def check_flow_inputs(
     Raises:
         ModelError: naming the argument, what was got and what was expected.
     """
-    if not isinstance(action_horizon, int) or action_horizon < 1:
-        raise ModelError(f"action_horizon is {action_horizon!r}; expected 1 or more rows")
-    if action_dim not in (None, config.action_dim):
+    action_horizon = whole(action_horizon, "action_horizon")
+    if action_dim is not None and whole(action_dim, "action_dim") != config.action_dim:
         raise ModelError(f"action_dim is {action_dim}; this model has {config.action_dim}")
     ids, pixels, frames, grids = check_prompt(
         config, input_ids, attention_mask, pixel_values, image_grid_thw, images
     )
     start, action_id = action_block(config, ids, moe_token_types, action_horizon)
+    if bool((ids[:, start:] == config.image_token_id).any()):
+        raise ModelError("input_ids hold image placeholders behind the action rows")
     batch = len(ids)
     rows = (batch, action_horizon, config.action_dim)
-    masks = tensor(dof_mask, "dof_mask", rows, torch.float32)
-    if not bool(((masks == 0) | (masks == 1)).all()):
-        raise ModelError("dof_mask holds numbers other than 0 and 1")
+    masks = mask(dof_mask, "dof_mask", rows, torch.float32)
     state = state_mask = None
     # The two placeholders are added to the vocabulary together, the state's first.
     state_id = config.state_token_id if config.state_token_id is not None else action_id - 1
     if not config.state_as_text:
         one = (batch, 1, config.state_dim)
         state = tensor(proprioception, "proprioception", one, torch.float32)
-        state_mask = tensor(agent_pos_mask, "agent_pos_mask", one, torch.float32)
+        state_mask = mask(agent_pos_mask, "agent_pos_mask", one, torch.float32)
         counts = (ids[:, :start] == state_id).sum(dim=1)
         if not bool((counts == 1).all()):
             raise ModelError(
                 f"the prompt holds {counts.tolist()} state tokens ({state_id}) per row; expected 1"
             )
     if noise is None:
+        if generator is not None and not isinstance(generator, torch.Generator):
+            raise ModelError(f"generator is {generator!r}; expected a torch.Generator or None")
+        if generator is not None and generator.device.type != "cpu":
+            raise ModelError(f"generator is on {generator.device}; expected one on the CPU")
         noise = torch.randn(rows, generator=generator)
     positions = position_ids(ids, grids, config.image_token_id, config.vision.spatial_merge_size)
     return FlowInputs(

@@ -7,6 +7,7 @@ them a folder is written as a checkpoint has it: tokenizer.json and tokenizer_co
 from __future__ import annotations
 
 import base64
+import functools
 import importlib.metadata
 import json
 from pathlib import Path
@@ -38,8 +39,9 @@ def ranks_file() -> Path | None:
     return next((path for path in found if path.is_file()), None)
 
 
-def write(folder: Path, ranks: Path, extra: tuple[str, ...] = ()) -> None:
-    """Write a tokenizer folder; `extra` tokens follow the special ones."""
+@functools.cache
+def _tokenizer_json(ranks: Path, extra: tuple[str, ...]) -> str:
+    """The content of tokenizer.json; made once, as it takes seconds."""
     from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers
     from tokenizers.pre_tokenizers import ByteLevel, Sequence, Split
 
@@ -67,8 +69,13 @@ def write(folder: Path, ranks: Path, extra: tuple[str, ...] = ()) -> None:
             for name in (*SPECIAL, *extra)
         ]
     )
+    return str(tokenizer.to_str())
+
+
+def write(folder: Path, ranks: Path, extra: tuple[str, ...] = ()) -> None:
+    """Write a tokenizer folder; `extra` tokens follow the special ones."""
     folder.mkdir(parents=True, exist_ok=True)
-    tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
+    (folder / "tokenizer.json").write_text(_tokenizer_json(ranks, extra), encoding="utf-8")
     settings = {
         "tokenizer_class": "Qwen2Tokenizer",
         "model_max_length": 131072,

@@ -163,12 +163,14 @@ def check_prompt(
 def _check_images(
     vision: VisionConfig, pixel_values: Any, image_grid_thw: Any, images: Sequence[Any]
 ) -> tuple[Tensor | None, tuple[Tensor, ...], tuple[Grid, ...]]:
-    if not hasattr(images, "__len__"):
-        raise ModelError(f"images is {images!r}; expected uint8 pictures (h, w, 3) in a list")
-    if len(images):
+    try:
+        pictures = list(images)
+    except TypeError:
+        raise ModelError(f"images is {images!r}; expected a list of uint8 (h, w, 3)") from None
+    if pictures:
         if pixel_values is not None:
             raise ModelError("images and pixel_values are both given; expected one of them")
-        frames = tuple(_frame(image, index, vision) for index, image in enumerate(images))
+        frames = tuple(_frame(image, index, vision) for index, image in enumerate(pictures))
         edge = vision.patch_size
         return None, frames, tuple((1, len(f) // edge, f.shape[1] // edge) for f in frames)
     if pixel_values is None:
@@ -176,8 +178,13 @@ def _check_images(
     pixels = tensor(pixel_values, "pixel_values", (None, vision.patch_numbers), torch.float32)
     sizes = tensor(image_grid_thw, "image_grid_thw", (None, 3), torch.long)
     grids: tuple[Grid, ...] = tuple((int(t), int(h), int(w)) for t, h, w in sizes.tolist())
-    if min(min(grid) for grid in grids) < 1:
-        raise ModelError(f"image_grid_thw holds {min(min(g) for g in grids)}; expected 1 or more")
+    merge = vision.spatial_merge_size
+    for t, h, w in grids:
+        if t != 1 or h < 1 or w < 1 or h % merge or w % merge:
+            raise ModelError(
+                f"image_grid_thw holds {(t, h, w)}; expected 1 frame (video is unsupported) and "
+                f"multiples of {merge} patches"
+            )
     patches = sum(t * h * w for t, h, w in grids)
     if len(pixels) != patches:
         raise ModelError(

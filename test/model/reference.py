@@ -75,3 +75,17 @@ def arguments(data: dict[str, torch.Tensor]) -> dict[str, object]:
         "action_dim": width,
         "num_inference_timesteps": len(data["times"]),
     }
+
+
+if __name__ == "__main__":
+    # The table of docs/model.md.
+    torch.set_num_threads(2)
+    print("| recorded run | largest difference, normalised | in the robot's units |\n|---|---|---|")
+    for case in CASES + VARIANTS:
+        recorded = arrays(case)
+        ours = load(case).generate_flow_action(**arguments(recorded))  # type: ignore[arg-type]
+        cells = [
+            f"{float((ours[key] - recorded[key]).abs().max()):.1e}" if key in ours else "none given"
+            for key in ("predict_action_normalized", "predict_action")
+        ]
+        print(f"| `{case}` | {cells[0]} | {cells[1]} |")

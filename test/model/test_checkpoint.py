@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 import reference
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -423,6 +425,25 @@ def test_a_tensor_of_another_shape_is_named_with_both_shapes(
     assert str(tuple(weights[name].shape)) in text
 
 
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.data())
+def test_any_tensor_taken_away_or_reshaped_is_named(
+    tmp_path: Path, weights: Weights, data: st.DataObject
+) -> None:
+    name = data.draw(st.sampled_from(sorted(weights)))
+    changed = dict(weights)
+    shape = data.draw(st.none() | st.lists(st.integers(0, 5), max_size=3).map(tuple))
+    if shape is None:
+        del changed[name]
+    else:
+        changed[name] = torch.zeros(shape)
+    text = message(write(tmp_path, changed))
+    leaf = name.rpartition(".")[0]
+    assert leaf in text or "config" in text  # or a width that the weights tell, against the file's
+
+
 def test_a_part_that_is_missing_is_a_missing_matrix(tmp_path: Path, weights: Weights) -> None:
     given = split_attention(weights)
     del given["model.layers.1.self_attn.k_proj_experts.0.weight"]
@@ -509,9 +530,9 @@ def test_a_configuration_that_is_none_is_named(
 def test_folder_and_weights_exclude_each_other(tmp_path: Path, weights: Weights) -> None:
     write(tmp_path, weights)
     file = tmp_path / "model.safetensors"
-    for given in ({}, {"folder": tmp_path, "weights": file}, {"weights": file}):
+    for options in ({}, {"folder": tmp_path, "weights": file}, {"weights": file}):
         with pytest.raises(CheckpointError):
-            WallOssModel.from_pretrained(**given)
+            WallOssModel.from_pretrained(**options)
 
 
 # What the weights know better than the configuration.
@@ -602,6 +623,8 @@ def test_a_configuration_that_does_not_fit_is_refused(
 PEAK = """
 import sys
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from safetensors import safe_open
 from wall_oss_ros.model import WallOssModel
 

@@ -84,17 +84,18 @@ def describe(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, object]:
     if any(key.startswith(f"{first}.input_layernorms.") for key in shapes):
         says["norm_moe"] = f"{first}.input_layernorms.1.weight" in shapes
     says["use_state_string_representation"] = "action_preprocessor.propri_proj.weight" not in shapes
-    if "model.embed_tokens.weight" in shapes:
-        says["vocab_size"] = shapes["model.embed_tokens.weight"][0]
+    table = _matrix(shapes, "model.embed_tokens.weight")
+    if table is not None:
+        says["vocab_size"] = table[0]
     return says
 
 
 def dimensions(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, int | bool]:
     """Return widths of action and state and whether masks enter beside them, from the flow head."""
     found: dict[str, int | bool] = {}
-    out = shapes.get("action_preprocessor.action_proj_back.weight")
-    into = shapes.get("action_preprocessor.w1.weight")
-    state = shapes.get("action_preprocessor.propri_proj.weight")
+    out = _matrix(shapes, "action_preprocessor.action_proj_back.weight")
+    into = _matrix(shapes, "action_preprocessor.w1.weight")
+    state = _matrix(shapes, "action_preprocessor.propri_proj.weight")
     if out is not None:
         found["action_dim"] = found["state_dim"] = out[0]
         if into is not None:
@@ -102,3 +103,9 @@ def dimensions(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, int | bool]:
     if state is not None:
         found["state_dim"] = state[1] // (2 if found.get("proj_with_mask", True) else 1)
     return found
+
+
+def _matrix(shapes: Mapping[str, tuple[int, ...]], name: str) -> tuple[int, ...] | None:
+    """Return the shape of a matrix; None if it is missing or, as is found later, no matrix."""
+    shape = shapes.get(name, ())
+    return shape if len(shape) == 2 and min(shape) > 0 else None

@@ -13,7 +13,8 @@ from wall_oss_ros.core.errors import WallOssError
 _COMMANDS = {
     "demo": "run the simulated robot through a task and report",
     "bringup": "start the node graph without ros2 launch (name:=value arguments)",
-    "bench": "measure frames, rates and the simulator on this machine",
+    "bench": "measure the model, or frames, rates and the simulator, on this machine",
+    "check": "tell what a checkpoint is, and whether it gives a sane chunk",
 }
 
 

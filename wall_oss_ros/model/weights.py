@@ -53,7 +53,10 @@ class SafetensorsFiles:
             except CheckpointError:
                 raise
             except Exception as error:  # SafetensorError is no public class of all versions
-                raise CheckpointError(f"{path} cannot be read: {error}") from None
+                raise CheckpointError(
+                    f"{path} ({path.stat().st_size if path.is_file() else 0:,} bytes) cannot be "
+                    f"read: {error}; most likely a download that was cut short"
+                ) from None
             self._keys.append((path, keys))
             self.size += path.stat().st_size
 

@@ -1,0 +1,177 @@
+"""``wall-oss check``: is this checkpoint complete, what is it, and does it give a sane chunk?
+
+The first thing to do with a checkpoint, before a robot. Needs no ROS.
+"""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from wall_oss_ros.cli.pictures import Pixels, made_up_picture, read_pictures
+from wall_oss_ros.core import action_space
+from wall_oss_ros.core.contract import RobotContract, load_contract
+from wall_oss_ros.core.errors import CheckpointError, ModelError, choices
+
+if TYPE_CHECKING:  # --help needs no torch
+    from wall_oss_ros.model import WallOssModel
+    from wall_oss_ros.model.trial import Trial
+
+# Without a contract: the cameras of the base model.
+_CAMERAS = ("face_view", "left_wrist_view", "right_wrist_view")
+_FILES = (
+    "config.json",
+    "model.safetensors",
+    "normalizer_action.pth",
+    "normalizer_propri.pth",
+    "tokenizer.json",
+)
+_INDENT = 15
+_INSTRUCTION = "pick up the red cube and put it into the box"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    add = parser.add_argument
+    add("checkpoint", help="folder with config.json, weights, normalisers and tokenizer")
+    add("--robot", help="contract (a YAML file): its cameras, key, horizon and ranges are used")
+    add(
+        "--image",
+        action="append",
+        default=[],
+        metavar="LABEL=PATH",
+        help="picture of a camera, e.g. face_view=front.jpg; once per camera, in the model's order "
+        "(made-up pictures without)",
+    )
+    add("--instruction", default=_INSTRUCTION, help="what to do")
+    add("--normalizer-key", help="of the statistics; needed where the checkpoint has several")
+    add("--steps", type=int, default=10, help="Euler steps")
+    add("--seed", type=int, default=0, help="of the noise")
+    add("--resolution", type=int, default=448, help="long side of the pictures [px]; -1: as is")
+    add("--state-bins", type=int, default=256, help="steps of the state in the prompt")
+    add("--raw-camera-names", action="store_true", help="'face_view', not 'front view'")
+    add("--device", default="auto", help="cuda, cuda:1, cpu (CUDA where there is one)")
+    add("--dtype", choices=("bf16", "fp32"), help="of the weights (bf16 on CUDA)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print what the checkpoint is and one line per check; return 0 if all of them pass."""
+    folder = _folder(options.checkpoint)
+    contract = load_contract(options.robot) if options.robot else None
+    images = _images(options, contract)
+    try:
+        import torch
+
+        from wall_oss_ros.cli.bench.machine import pick_device
+        from wall_oss_ros.model import WallOssModel
+        from wall_oss_ros.model.description import describe_model, describe_prompt
+        from wall_oss_ros.model.processor import Processor, ProcessorSettings
+        from wall_oss_ros.model.tokenizer import Tokenizer
+        from wall_oss_ros.model.trial import try_out
+    except ImportError as error:
+        raise ModelError(f"{error}; pip install 'wall_oss_ros[model]'") from None
+    settings = ProcessorSettings(
+        resolution=options.resolution,
+        state_bins=options.state_bins,
+        raw_camera_names=options.raw_camera_names,
+    )
+    device = pick_device(options.device)
+    kind = options.dtype or ("bf16" if device.type == "cuda" else "fp32")
+    dtype = torch.bfloat16 if kind == "bf16" else torch.float32
+    model = WallOssModel.from_pretrained(folder, dtype=dtype, device=device)
+    trial = _trial(options, model, contract)
+    _print_line("checkpoint", f"{folder} on {device}")
+    for name, text in describe_model(model, trial.key):
+        _print_line(name, text)
+    tokenizer = Tokenizer.load(folder)
+    for name, text in describe_prompt(tokenizer, model.config, settings, tuple(images)):
+        _print_line(name, text)
+    _print_line("asked for", f"{trial.horizon} rows in {trial.steps} steps, seed {trial.seed}")
+    _print_line("looking at", ", ".join(options.image) or "made-up pictures")
+    _print_line("instruction", options.instruction)
+    print(flush=True)
+    findings = try_out(model, Processor(tokenizer, model.config, settings), images, trial)
+    for finding in findings:
+        print(f"{'ok  ' if finding.ok else 'FAIL'} {finding.name:20} {finding.detail}")
+    failed = [finding.name for finding in findings if not finding.ok]
+    print()
+    if failed:
+        print(f"{len(failed)} of {len(findings)} checks failed: {', '.join(failed)}")
+        return 1
+    robot = f" for {contract.name}" if contract else ""
+    print(f"all {len(findings)} checks passed{robot}: the numbers are sane, not proven to be right")
+    return 0
+
+
+def _folder(name: str) -> Path:
+    """Return the checkpoint's folder if it can be one."""
+    folder = Path(name).expanduser()
+    if (folder / "config.json").is_file():
+        return folder
+    found = "does not exist"
+    if folder.is_file():
+        found = "is a file"
+    elif folder.is_dir():
+        held = sorted(path.name for path in folder.iterdir())
+        shown = ", ".join(held[:5]) + (" and more" if len(held) > 5 else "")
+        found = f"holds {shown}, but no config.json" if held else "is empty"
+    raise CheckpointError(f"{folder} {found}; expected a folder as published: {', '.join(_FILES)}")
+
+
+def _images(options: argparse.Namespace, contract: RobotContract | None) -> dict[str, Pixels]:
+    """Return a picture for every camera, in the model's order."""
+    given = read_pictures(options.image)
+    if contract is None and given:
+        return given
+    labels: tuple[str, ...] = _CAMERAS
+    if contract is not None:
+        labels = tuple(camera.label for camera in contract.cameras.values())
+    if not given:
+        edge = options.resolution if options.resolution > 0 else 448
+        return {label: made_up_picture(index, edge) for index, label in enumerate(labels)}
+    if set(given) != set(labels):
+        raise ModelError(
+            f"--image: got {choices(given)}; the contract's cameras are {choices(labels)}: "
+            "give a picture for each, or none at all"
+        )
+    return {label: given[label] for label in labels}
+
+
+def _trial(
+    options: argparse.Namespace, model: WallOssModel, contract: RobotContract | None
+) -> Trial:
+    """Return what is asked of the model, by the options first, then the contract."""
+    from wall_oss_ros.model.sanity import Limits
+    from wall_oss_ros.model.trial import Trial, check_statistics
+
+    wanted = options.normalizer_key or (contract.model.normalizer_key if contract else None)
+    try:
+        key = check_statistics(model, wanted, options.checkpoint)
+    except CheckpointError as error:
+        known = model.normalizers.action and model.normalizers.state
+        hint = " Here: --normalizer-key KEY." if known else ""
+        raise CheckpointError(f"{error}{hint}") from None
+    limits, parts, horizon = Limits(), None, model.config.horizon
+    if contract is not None:
+        limits, horizon = Limits.of(contract), contract.action.horizon
+        parts = np.zeros(action_space.ACTION_DIM, dtype=np.bool_)
+        for part in contract.commanded_parts:
+            parts[action_space.part_columns(part)] = True
+    return Trial(
+        instruction=options.instruction,
+        key=key,
+        horizon=horizon,
+        steps=options.steps,
+        seed=options.seed,
+        parts=parts,
+        limits=limits,
+    )
+
+
+def _print_line(name: str, text: str) -> None:
+    lines = textwrap.wrap(text, 100 - _INDENT, break_long_words=False, break_on_hyphens=False)
+    print(f"{name:{_INDENT}}" + f"\n{' ' * _INDENT}".join(lines))

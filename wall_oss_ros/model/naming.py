@@ -78,11 +78,12 @@ def describe(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, object]:
     if adaptive:
         raise CheckpointError(f"the weights have adaptive norms ({adaptive[0]}): not supported")
     says: dict[str, object] = {}
-    first = "model.layers.0"
-    if any(key.startswith(f"{first}.self_attn.") for key in shapes):
-        says["attention_moe"] = f"{first}.self_attn.qkv_proj_experts.1.weight" in shapes
-    if any(key.startswith(f"{first}.input_layernorms.") for key in shapes):
-        says["norm_moe"] = f"{first}.input_layernorms.1.weight" in shapes
+    # Over all layers: one tensor that is missing does not make another variant.
+    layers = [key for key in shapes if key.startswith("model.layers.")]
+    if any(".self_attn." in key for key in layers):
+        says["attention_moe"] = any(".self_attn.qkv_proj_experts.1." in key for key in layers)
+    if any(".input_layernorms." in key for key in layers):
+        says["norm_moe"] = any(".input_layernorms.1." in key for key in layers)
     says["use_state_string_representation"] = "action_preprocessor.propri_proj.weight" not in shapes
     table = _matrix(shapes, "model.embed_tokens.weight")
     if table is not None:

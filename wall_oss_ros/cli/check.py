@@ -69,6 +69,7 @@ def run(options: argparse.Namespace) -> int:
         from wall_oss_ros.cli.bench.machine import pick_device
         from wall_oss_ros.model import WallOssModel
         from wall_oss_ros.model.description import describe_model, describe_prompt
+        from wall_oss_ros.model.engine import Engine
         from wall_oss_ros.model.processor import Processor, ProcessorSettings
         from wall_oss_ros.model.tokenizer import Tokenizer
         from wall_oss_ros.model.trial import try_out
@@ -83,18 +84,20 @@ def run(options: argparse.Namespace) -> int:
     kind = options.dtype or ("bf16" if device.type == "cuda" else "fp32")
     dtype = torch.bfloat16 if kind == "bf16" else torch.float32
     model = WallOssModel.from_pretrained(folder, dtype=dtype, device=device)
-    trial = _trial(options, model, contract)
     _print_line("checkpoint", f"{folder} on {device}")
-    for name, text in describe_model(model, trial.key):
+    for name, text in describe_model(model):
         _print_line(name, text)
+    trial = _trial(options, model, contract)
+    _print_line("in use", f"'{trial.key}'")
     tokenizer = Tokenizer.load(folder)
     for name, text in describe_prompt(tokenizer, model.config, settings, tuple(images)):
         _print_line(name, text)
-    _print_line("asked for", f"{trial.horizon} rows in {trial.steps} steps, seed {trial.seed}")
+    _print_line("asked for", f"{trial.horizon} rows in {options.steps} steps, seed {trial.seed}")
     _print_line("looking at", ", ".join(options.image) or "made-up pictures")
     _print_line("instruction", options.instruction)
     print(flush=True)
-    findings = try_out(model, Processor(tokenizer, model.config, settings), images, trial)
+    engine = Engine(model, "eager", steps=options.steps)
+    findings = try_out(engine, Processor(tokenizer, model.config, settings), images, trial)
     for finding in findings:
         print(f"{'ok  ' if finding.ok else 'FAIL'} {finding.name:20} {finding.detail}")
     failed = [finding.name for finding in findings if not finding.ok]
@@ -165,7 +168,6 @@ def _trial(
         instruction=options.instruction,
         key=key,
         horizon=horizon,
-        steps=options.steps,
         seed=options.seed,
         parts=parts,
         limits=limits,

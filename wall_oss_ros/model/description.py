@@ -19,13 +19,8 @@ from wall_oss_ros.model.wall_oss import WallOssModel
 Line = tuple[str, str]
 
 
-def describe_model(model: WallOssModel, key: str) -> list[Line]:
-    """Return name and text of what weights, configuration and statistics say.
-
-    Args:
-        model: loaded.
-        key: of the normalisation statistics in use.
-    """
+def describe_model(model: WallOssModel) -> list[Line]:
+    """Return name and text of what weights, configuration and statistics say."""
     config, statistics = model.config, model.normalizers
     return [
         ("model", config.variant),
@@ -37,7 +32,6 @@ def describe_model(model: WallOssModel, key: str) -> list[Line]:
             "normalisers",
             f"action: {choices(statistics.action)}; state: {choices(statistics.state)}",
         ),
-        ("in use", f"'{key}'"),
     ]
 
 

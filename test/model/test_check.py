@@ -145,6 +145,8 @@ def test_an_incomplete_folder_is_a_sentence(
         (("--robot", "/nowhere.yaml"), "no such robot contract"),
         ((*KEY, "--device", "cuda:77"), "CUDA devices"),
         ((*KEY, "--steps", "0"), "expected"),
+        ((*KEY, "--camera-label", "face_view"), "expected label=words"),
+        ((*KEY, "--camera-label", "face_view=top view"), "no label for camera"),
     ],
 )
 def test_what_cannot_be_used_is_a_sentence(

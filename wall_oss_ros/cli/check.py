@@ -54,6 +54,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--resolution", type=int, default=448, help="long side of the pictures [px]; -1: as is")
     add("--state-bins", type=int, default=256, help="steps of the state in the prompt")
     add("--raw-camera-names", action="store_true", help="'face_view', not 'front view'")
+    add(
+        "--camera-label",
+        action="append",
+        default=[],
+        metavar="LABEL=WORDS",
+        help="other words for a camera, e.g. 'face_view=top view'; for each or for none",
+    )
+    add("--system-prompt", help="text of the first turn, in place of the published one")
     add("--device", default="auto", help="cuda, cuda:1, cpu (CUDA where there is one)")
     add("--dtype", choices=("bf16", "fp32"), help="of the weights (bf16 on CUDA)")
 
@@ -71,6 +79,7 @@ def run(options: argparse.Namespace) -> int:
         from wall_oss_ros.model.description import describe_model, describe_prompt
         from wall_oss_ros.model.engine import Engine
         from wall_oss_ros.model.processor import Processor, ProcessorSettings
+        from wall_oss_ros.model.prompt import SYSTEM_PROMPT
         from wall_oss_ros.model.tokenizer import Tokenizer
         from wall_oss_ros.model.trial import try_out
     except ImportError as error:
@@ -79,6 +88,8 @@ def run(options: argparse.Namespace) -> int:
         resolution=options.resolution,
         state_bins=options.state_bins,
         raw_camera_names=options.raw_camera_names,
+        camera_labels=_words(options.camera_label),
+        system_prompt=options.system_prompt or SYSTEM_PROMPT,
     )
     device = pick_device(options.device)
     kind = options.dtype or ("bf16" if device.type == "cuda" else "fp32")
@@ -142,6 +153,15 @@ def _images(options: argparse.Namespace, contract: RobotContract | None) -> dict
             "give a picture for each, or none at all"
         )
     return {label: given[label] for label in labels}
+
+
+def _words(given: list[str]) -> dict[str, str] | None:
+    """Return the words for cameras, None for the published ones."""
+    pairs = [item.partition("=") for item in given]
+    for item, (label, separator, words) in zip(given, pairs, strict=True):
+        if not (label and separator and words):
+            raise ModelError(f"--camera-label: got '{item}'; expected label=words")
+    return {label: words for label, _, words in pairs} or None
 
 
 def _trial(

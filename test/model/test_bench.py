@@ -93,6 +93,13 @@ def test_a_person_gets_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(word in out for word in ("p99", "denoise", "floor", "agrees", "warm up"))
 
 
+def test_the_floor_of_known_devices_needs_no_device(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "--floor"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 + 5 * 4
+    assert "| 918 | 5.27 | 6.61 | 2.04 | 13.91 | 73 |" in lines[2]
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -51,6 +51,7 @@ def _add_model_arguments(group: argparse._ArgumentGroup) -> None:
     add("--no-eager", action="store_true", help="leave out the plain recomputation")
     add("--peak-tflops", type=float, help="of the device, for the floor (with --peak-tbs)")
     add("--peak-tbs", type=float, help="memory bandwidth of the device [TB/s]")
+    add("--floor", action="store_true", help="only the arithmetic of known devices, as a table")
     add("--json", action="store_true", help="print one JSON object and nothing else")
 
 

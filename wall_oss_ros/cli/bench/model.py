@@ -25,6 +25,7 @@ try:
 except ImportError as error:
     raise ModelError(f"{error}; pip install 'wall_oss_ros[model]'") from None
 
+from wall_oss_ros.cli.bench.floor_table import floor_table
 from wall_oss_ros.cli.bench.machine import describe, memory, pick_device
 from wall_oss_ros.model.config import PUBLISHED, TINY
 from wall_oss_ros.model.engine import Engine, EngineOutput
@@ -53,6 +54,9 @@ def run(options: argparse.Namespace) -> int:
     for name in ("calls", "steps", "horizon"):
         if getattr(options, name) < 1:
             raise ModelError(f"--{name}: got {getattr(options, name)}; expected 1 or more")
+    if options.floor:
+        print(floor_table(options))
+        return 0
     with _warnings() as notes:
         result = measure(options, notes)
     print(json.dumps(result) if options.json else report(result))

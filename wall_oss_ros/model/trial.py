@@ -1,4 +1,4 @@
-"""One inference of a checkpoint, repeated and judged: what `wall-oss check` decides by."""
+"""One inference of a checkpoint, repeated and judged, before it may move a robot."""
 
 from __future__ import annotations
 
@@ -29,7 +29,6 @@ class Trial:
         instruction: what to do.
         key: of the normalisation statistics.
         horizon: action rows.
-        steps: Euler steps.
         seed: of the noise.
         parts: (action_dim,) 1 for dimensions that the robot has; None for all.
         limits: what the robot allows.
@@ -38,7 +37,6 @@ class Trial:
     instruction: str
     key: str
     horizon: int
-    steps: int = 10
     seed: int = 0
     parts: NDArray[np.bool_] | None = None
     limits: Limits = field(default_factory=Limits)
@@ -69,7 +67,7 @@ def check_statistics(model: WallOssModel, wanted: str | None, folder: str) -> st
 
 
 def try_out(
-    model: WallOssModel, processor: Processor, images: Mapping[str, Any], trial: Trial
+    engine: Engine, processor: Processor, images: Mapping[str, Any], trial: Trial
 ) -> tuple[Finding, ...]:
     """Run the model twice on the same pictures and the same noise, and judge the chunk.
 
@@ -77,7 +75,7 @@ def try_out(
     not an error: the chunk is then judged by what the checkpoint says its columns are.
 
     Args:
-        model: with normalisers.
+        engine: of a model with normalisers.
         processor: of the checkpoint.
         images: uint8 (h, w, 3) RGB by camera, in the model's order.
         trial: what is asked.
@@ -85,11 +83,11 @@ def try_out(
     Raises:
         ModelError: for pictures, words or sizes that cannot be used at all.
     """
-    layout, mask, columns = _layout(model.config)
+    config = engine.model.config
+    layout, mask, columns = _layout(config)
     if trial.parts is not None and layout.ok:
         mask = mask & trial.parts
-    engine = Engine(model, "eager", steps=trial.steps)
-    inputs = _inputs(model.config, processor, images, trial, mask)
+    inputs = _inputs(config, processor, images, trial, mask)
     first, second = (engine.generate(inputs, trial.key) for _ in range(2))
     if first.actions is None:
         raise ModelError("the model has no normalisation statistics of actions")

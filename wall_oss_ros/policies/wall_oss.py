@@ -17,14 +17,15 @@ from wall_oss_ros.core.errors import PolicyError
 from wall_oss_ros.core.observation import Observation
 from wall_oss_ros.core.rotation import Array
 from wall_oss_ros.model import WallOssModel
-from wall_oss_ros.model.engine import Engine, EngineOutput
+from wall_oss_ros.model.engine import Engine
 from wall_oss_ros.model.inputs import FlowInputs, check_flow_inputs
 from wall_oss_ros.model.layout import known_columns
 from wall_oss_ros.model.processor import Processor, ProcessorSettings
 from wall_oss_ros.model.prompt import SYSTEM_PROMPT
 from wall_oss_ros.model.rtc import Continuation
-from wall_oss_ros.model.sanity import Limits, examine
+from wall_oss_ros.model.sanity import Limits
 from wall_oss_ros.model.tokenizer import Tokenizer
+from wall_oss_ros.model.trial import Trial, check_statistics, try_out
 from wall_oss_ros.policies.going_on import GoingOn
 from wall_oss_ros.policies.wall_oss_settings import WallOssSettings
 
@@ -88,8 +89,9 @@ class WallOssPolicy:
                 max_length=self._settings.max_length,
             ),
         )
-        self._key = model.normalizers.key(self._contract.model.normalizer_key)
-        self._state_statistics = model.normalizers.of_state(self._contract.model.normalizer_key)
+        wanted = self._contract.model.normalizer_key
+        self._key = check_statistics(model, wanted, self._checkpoint)
+        self._state_statistics = model.normalizers.of_state(wanted)
         # Parts the robot has, and dimensions the checkpoint was trained on.
         has = np.zeros(action_space.ACTION_DIM, dtype=np.bool_)
         for part in self._contract.commanded_parts:
@@ -107,7 +109,7 @@ class WallOssPolicy:
             steps=self._settings.steps,
             autotune=self._settings.autotune,
         )
-        self._try_out()
+        self._try_out(has)
         self.reset()
 
     def reset(self) -> None:
@@ -137,7 +139,9 @@ class WallOssPolicy:
         continuation = self._continuation(rows)
         preprocessed = time.perf_counter()
         output = self._engine.generate(inputs, self._key, continuation)
-        actions = self._actions_of(output)
+        if output.actions is None:
+            raise ValueError("statistics were there when it was loaded")
+        actions = output.actions[0].numpy().astype(np.float64)
         frozen = continuation.delay if continuation is not None else 0
         self._going_on.follow(actions, observation)
         return PolicyOutput(
@@ -185,14 +189,6 @@ class WallOssPolicy:
         told = statistics.normalize(torch.from_numpy(rows.astype(np.float32)), clamp=False)
         return self._going_on.continuation(told[None])
 
-    def _actions_of(self, output: EngineOutput) -> Array:
-        if output.actions is None:
-            raise PolicyError(
-                "the checkpoint has no normalisation statistics of actions; their side files "
-                "normalizer_action.pth and normalizer_propri.pth belong into its folder"
-            )
-        return output.actions[0].numpy().astype(np.float64)
-
     def _subtask_of(
         self, images: Mapping[str, NDArray[np.uint8]], instruction: str, now_ns: int
     ) -> str:
@@ -217,21 +213,19 @@ class WallOssPolicy:
         self._subtask = (now_ns, instruction, text)
         return text
 
-    def _try_out(self) -> None:
+    def _try_out(self, has: NDArray[np.bool_]) -> None:
         """Run a first inference on grey pictures and a middling state, and judge it."""
         edge = self._settings.resolution if self._settings.resolution > 0 else 448
         grey = np.full((edge, edge, 3), 128, dtype=np.uint8)
         images = {camera.label: grey for camera in self._contract.cameras.values()}
-        middle = self._state_statistics.unnormalize(torch.zeros(action_space.ACTION_DIM))
-        inputs = self._inputs(images, _TRIAL_INSTRUCTION, middle.numpy())
-        output = self._engine.generate(inputs, self._key)
-        findings = examine(
-            self._actions_of(output),
-            output.normalized[0].numpy(),
-            self._mask,
-            self._horizon,
+        trial = Trial(
+            instruction=_TRIAL_INSTRUCTION,
+            key=self._key,
+            horizon=self._horizon,
+            parts=has,
             limits=Limits.of(self._contract),
         )
+        findings = try_out(self._engine, self._processor, images, trial)
         faults = [f"{finding.name}: {finding.detail}" for finding in findings if not finding.ok]
         if faults:
             raise PolicyError(

@@ -311,6 +311,21 @@ def test_side_files_are_found_and_have_the_last_word(tmp_path: Path, weights: We
     assert_statistics(WallOssModel.from_pretrained(folder), action, state)
 
 
+def test_a_side_file_as_a_module_saves_it(tmp_path: Path, weights: Weights) -> None:
+    """Parameters in an ordered dictionary, one of them still marked for training."""
+    action, _ = statistics(3)
+    folder = write(tmp_path, weights)
+    module = torch.nn.ModuleDict(
+        {"min": torch.nn.ParameterDict(), "delta": torch.nn.ParameterDict()}
+    )
+    low, delta = action["x2_normal"]
+    module["min"]["x2_normal"], module["delta"]["x2_normal"] = low, delta
+    torch.save(module.state_dict(keep_vars=True), folder / "normalizer_action.pth")
+    model = WallOssModel.from_pretrained(folder)
+    assert_statistics(model, {"x2_normal": (low, delta)}, {})
+    assert not model.normalizers.action["x2_normal"].minimum.requires_grad
+
+
 def test_norm_stats_are_quantiles_and_filled_up_as_in_training(
     tmp_path: Path, weights: Weights
 ) -> None:

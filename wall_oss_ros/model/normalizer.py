@@ -42,8 +42,8 @@ class Statistics:
         Raises:
             CheckpointError: for shapes that differ, or numbers that are not finite or negative.
         """
-        low = torch.as_tensor(minimum, dtype=torch.float32).flatten().clone()
-        width = torch.as_tensor(delta, dtype=torch.float32).flatten().clone()
+        low = torch.as_tensor(minimum, dtype=torch.float32).detach().flatten().clone()
+        width = torch.as_tensor(delta, dtype=torch.float32).detach().flatten().clone()
         if low.shape != width.shape or not len(low):
             raise CheckpointError(
                 f"normalizer {name}: minimum has {len(low)} numbers, delta {len(width)}"

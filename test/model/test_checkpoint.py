@@ -342,6 +342,30 @@ def test_norm_stats_are_quantiles_and_filled_up_as_in_training(
         assert only.delta.tolist() == [1.0, 4.0, 1.0] + [1.0] * 23
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        "[]",
+        '{"norm_stats": 5}',
+        '{"norm_stats": {"action": 5}}',
+        '{"norm_stats": {"action": {"q01": [0.0]}}}',
+        '{"norm_stats": {"action": {"q01": [0.0], "q99": [1.0, 2.0]}}}',
+        '{"norm_stats": {"action": {"q01": [[0.0]], "q99": [[1.0]]}}}',
+        '{"norm_stats": {"action": {"q01": ["a"], "q99": ["b"]}}}',
+        '{"norm_stats": {"action": {"q01": [NaN], "q99": [1.0]}}}',
+        '{"norm_stats": {"action": {"q01": [2.0], "q99": [1.0]}}}',
+        json.dumps({"action": {"q01": [0.0] * 27, "q99": [1.0] * 27}}),
+    ],
+)
+def test_norm_stats_that_cannot_be_used_are_named(
+    tmp_path: Path, weights: Weights, content: str
+) -> None:
+    folder = write(tmp_path, weights)
+    (folder / "norm_stats.json").write_text(content)
+    assert "norm_stats" in message(folder)
+
+
 def test_statistics_given_by_hand_replace_all_others(tmp_path: Path, weights: Weights) -> None:
     action, state = statistics(1)
     folder = write(tmp_path, {**weights, **inside(action, state)})

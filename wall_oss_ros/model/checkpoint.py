@@ -236,6 +236,8 @@ def _side_files(root: Path, config: ModelConfig) -> dict[str, dict[str, dict[str
     if path.is_file():
         content = read_config(path)
         stats = content.get("norm_stats", content)
+        if not isinstance(stats, Mapping):
+            raise CheckpointError(f"{path}: norm_stats is {stats!r}; expected an object")
         sizes = {"action": config.action_dim, "state": config.state_dim}
         for name, kind in (("action", "action"), ("observation.state", "state")):
             if name in stats:

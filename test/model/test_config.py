@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wall_oss_ros.core.errors import CheckpointError
-from wall_oss_ros.model.config import PUBLISHED, ExpertConfig, ModelConfig, config_from
+from wall_oss_ros.model.config import PUBLISHED, ExpertConfig, ModelConfig
+from wall_oss_ros.model.config_file import config_from
 
 JUNK = st.none() | st.booleans() | st.integers(-3, 3) | st.floats() | st.text(max_size=3)
 JUNK |= st.lists(st.integers(-3, 3), max_size=3) | st.dictionaries(st.text(max_size=3), st.none())

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from wall_oss_ros.core.errors import CheckpointError
 from wall_oss_ros.model import naming
-from wall_oss_ros.model.config import ModelConfig, config_from, read_config
+from wall_oss_ros.model.config import ModelConfig
+from wall_oss_ros.model.config_file import config_from, read_config
 from wall_oss_ros.model.normalizer import Normalizers
 from wall_oss_ros.model.weights import WeightFiles, find_weights, open_weights, read_tensors
 

@@ -1,7 +1,7 @@
 """What kind of Wall-OSS a checkpoint is: every size and every choice.
 
-Names follow the checkpoint's own keys. Where the file is silent the values of the published code of
-that variant hold; where the weights say otherwise (`variant.py`) the weights win.
+Read from a checkpoint by `config_file.py` (what its config.json says) and `naming.py` (what its
+weights say).
 """
 
 from __future__ import annotations

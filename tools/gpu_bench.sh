@@ -1,6 +1,6 @@
 #!/bin/sh
 # Measures the model on a machine with a CUDA device and nothing but python3, torch, numpy and this checkout.
-#   tools/gpu_bench.sh [OUTPUT]         full size, random weights; under 9 minutes on an H200, compiling included
+#   tools/gpu_bench.sh [OUTPUT]         full size, random weights; ends within 9 minutes, compiling included
 #   tools/gpu_bench.sh --cpu [OUTPUT]   tiny size on the CPU, to try the script
 #
 # OUTPUT (default: the current directory) gets

@@ -95,6 +95,7 @@ REFUSED = {
     "an id below": ("v05", {"input_ids": ids_with(3, -1)}, ["input_ids", "-1", "512"]),
     "an id above": ("v05", {"input_ids": ids_with(3, 512)}, ["input_ids", "512 rows"]),
     "video": ("v05", {"input_ids": ids_with(3, VIDEO)}, ["video"]),
+    "the padding token": ("v05", {"input_ids": ids_with(3, 0)}, ["padding token 0"]),
     # padding
     "padding": ("v05", {"attention_mask": ids_with(0, 0)}, ["attention_mask", "padding"]),
     "a mask of 2": ("v05", {"attention_mask": ids_with(0, 2)}, ["attention_mask", "2", "0 and 1"]),

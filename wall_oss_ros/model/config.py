@@ -91,6 +91,7 @@ class ModelConfig:
         image_token_id: placeholder of one merged image token.
         video_token_id: placeholder of a video token (not supported, recognised).
         vision_start_token_id: before an image.
+        pad_token_id: fills up a row; never in a prompt. None where the file is silent.
         eos_token_id: ends a generated text.
         action_token_id: placeholder of one action row, None if only the token types tell.
         state_token_id: placeholder of the projected state, None for one below the action token.
@@ -129,6 +130,7 @@ class ModelConfig:
     image_token_id: int = 151655
     video_token_id: int = 151656
     vision_start_token_id: int = 151652
+    pad_token_id: int | None = None
     eos_token_id: int = 151645
     action_token_id: int | None = None
     state_token_id: int | None = None

@@ -85,6 +85,7 @@ def config_from(content: Mapping[str, Any]) -> ModelConfig:
         video_token_id=_whole(content, "video_token_id", 151656, least=0),
         vision_start_token_id=_whole(content, "vision_start_token_id", 151652, least=0),
         eos_token_id=_first(content, "eos_token_id", 151645),
+        pad_token_id=_maybe(content, "pad_token_id"),
         action_token_id=_maybe(content, "action_token_id"),
         state_token_id=_maybe(content, "propri_token_id"),
         dof_config=dof,

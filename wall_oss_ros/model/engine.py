@@ -10,6 +10,7 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -164,7 +165,7 @@ class Engine:
         while self.kind != "eager":
             shape = Shape.of(inputs, self.steps, self._bucket)
             try:
-                with torch.no_grad():
+                with torch.no_grad(), self._device():
                     if shape not in self._programs:
                         self._programs[shape] = self._record(shape, inputs)
                     self._programs.move_to_end(shape)
@@ -212,7 +213,8 @@ class Engine:
             free, target = continuation.hold(free, target, inputs.dof_mask)
         self.prepare(inputs, guided=pull.max_weight if pull else None)
         work = self._eager if self.kind == "eager" else self._replay
-        actions, stages, upload = work(inputs, free, target, pull, begin)
+        with self._device():
+            actions, stages, upload = work(inputs, free, target, pull, begin)
         if continuation is not None:
             actions = with_prefix(actions, continuation.rows, continuation.delay, inputs.dof_mask)
         output = self.model.output(actions, keys)
@@ -224,6 +226,11 @@ class Engine:
             total=(time.perf_counter() - begin) * 1e3,
         )
         return EngineOutput(actions, output.get("predict_action"), times)
+
+    def _device(self) -> AbstractContextManager[object]:
+        """Streams and events are those of the current device, which each thread has for itself."""
+        device = self.model.device
+        return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
 
     def _record(self, shape: Shape, inputs: FlowInputs) -> _Recorded:
         if self._run is None:

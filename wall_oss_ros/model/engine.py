@@ -194,7 +194,7 @@ class Engine:
         """Return a chunk.
 
         Args:
-            inputs: checked, on the CPU.
+            inputs: checked, on the CPU; images may be on the device already.
             dataset_names: key of the normalisation statistics, one for all or one per row.
             continuation: the chunk to go on from; its committed rows come back unchanged.
 

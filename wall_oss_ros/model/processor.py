@@ -60,6 +60,7 @@ class Processor:
         tokenizer: of the checkpoint.
         config: of the model.
         settings: of the checkpoint and the robot.
+        device: where pictures are resized, and stay.
 
     Raises:
         CheckpointError: if tokenizer and model do not belong together.
@@ -70,11 +71,13 @@ class Processor:
         tokenizer: Tokenizer,
         config: ModelConfig,
         settings: ProcessorSettings | None = None,
+        device: str | torch.device = "cpu",
     ) -> None:
         _check_ids(tokenizer, config)
         self.tokenizer = tokenizer
         self.config = config
         self.settings = settings or ProcessorSettings()
+        self.device = torch.device(device)
         self._prompts = PromptTokens(tokenizer, self.settings, self.settings.max_length)
 
     def flow_inputs(
@@ -172,10 +175,12 @@ class Processor:
         if not isinstance(images, Mapping) or not images:
             raise ModelError("no pictures; expected one by camera name, in the model's order")
         factor, long_side = self.config.vision.factor, self.settings.resolution
-        return tuple(
-            pictures.resize(frame, long_side, factor, f"picture of {name}")
-            for name, frame in images.items()
-        )
+        resized = []
+        for camera, given in images.items():
+            name = f"picture of {camera}"
+            frame = pictures.checked_frame(given, name).to(self.device)
+            resized.append(pictures.resize(frame, long_side, factor, name))
+        return tuple(resized)
 
     def _target(self, height: int, width: int, name: str) -> tuple[int, int]:
         factor, long_side = self.config.vision.factor, self.settings.resolution

@@ -174,7 +174,7 @@ class Program:
         """Copy a call's inputs into the buffers.
 
         Args:
-            inputs: of this program's shape, on the CPU.
+            inputs: of this program's shape, on the CPU; images may be on the device already.
             free: (B, H, D) 1 where the flow decides.
             target: (B, H, D) or broadcastable: where the other dimensions slide to.
         """
@@ -269,7 +269,7 @@ class Program:
 
     def _put(self, buffer: Tensor, value: Tensor) -> None:
         """Copy to the device without waiting for it, by way of memory that is pinned once."""
-        if buffer.device.type != "cuda":
+        if buffer.device.type != "cuda" or value.device.type == "cuda":
             buffer.copy_(value)
             return
         key = buffer.data_ptr()

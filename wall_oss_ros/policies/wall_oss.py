@@ -88,6 +88,7 @@ class WallOssPolicy:
                 resolution=self._settings.resolution,
                 max_length=self._settings.max_length,
             ),
+            device,
         )
         wanted = self._contract.model.normalizer_key
         self._key = check_statistics(model, wanted, self._checkpoint)

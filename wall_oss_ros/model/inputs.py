@@ -153,9 +153,7 @@ def check_prompt(
     pad = config.pad_token_id
     # Some configurations pad with the token that ends a turn, which is in every prompt.
     if pad not in (None, config.eos_token_id) and bool((ids == pad).any()):
-        raise ModelError(
-            f"the prompt holds the padding token {pad}; give rows of equal length"
-        )
+        raise ModelError(f"the prompt holds the padding token {pad}; give rows of equal length")
     if bool((ids == config.video_token_id).any()):
         raise ModelError("the prompt holds video placeholders; only images are supported")
     tokens = int((ids == config.image_token_id).sum())

@@ -6,6 +6,7 @@ CUDA graphs are stood in for by `recording.GraphLike`, which freezes what a grap
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -179,6 +180,31 @@ def test_the_compiled_engine_agrees_and_compiles_no_layer_twice() -> None:
     # A vision block with windows and with the whole image, a layer for text and one for actions.
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] <= 4
     assert not torch._dynamo.utils.counters["graph_break"]
+
+
+def test_as_much_is_compiled_in_the_thread_that_infers_as_in_the_one_that_loads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    limits: list[int] = []
+
+    def compiled(function: Callable[..., object], **_: object) -> Callable[..., object]:
+        def called(*arguments: object) -> object:
+            limits.append(torch._dynamo.config.recompile_limit)
+            return function(*arguments)
+
+        return called
+
+    monkeypatch.setattr(torch, "compile", compiled)
+    model = make_model(SMALL)
+    before = torch._dynamo.config.recompile_limit
+    engine = Engine(model, "compiled", steps=1, bucket=16)
+    engine.prepare(make_inputs(model, 1, 5))
+    here = len(limits)
+    other = threading.Thread(target=engine.generate, args=(make_inputs(model, 1, 40),))
+    other.start()
+    other.join()
+    assert engine.kind == "compiled" and len(limits) > here
+    assert min(limits) > before == torch._dynamo.config.recompile_limit
 
 
 class Broken:

@@ -34,6 +34,9 @@ _ORDER = {
     "graphs": ("graphs", "eager"),
     "compiled": ("compiled", "graphs", "eager"),
 }
+# Kinds of block times shapes that are compiled before the next plainer way is taken. All share the
+# code of `call`, so dynamo's default of 8 would be used up by a third length of prompt.
+_MOST_COMPILED = 256
 # Programs kept; each holds the memory of one prompt and the graphs for it.
 _MOST_PROGRAMS = 8
 
@@ -165,7 +168,7 @@ class Engine:
         while self.kind != "eager":
             shape = Shape.of(inputs, self.steps, self._bucket)
             try:
-                with torch.no_grad(), self._device():
+                with torch.no_grad(), self._device(), self._compiling():
                     if shape not in self._programs:
                         self._programs[shape] = self._record(shape, inputs)
                     self._programs.move_to_end(shape)
@@ -213,7 +216,7 @@ class Engine:
             free, target = continuation.hold(free, target, inputs.dof_mask)
         self.prepare(inputs, guided=pull.max_weight if pull else None)
         work = self._eager if self.kind == "eager" else self._replay
-        with self._device():
+        with self._device(), self._compiling():
             actions, stages, upload = work(inputs, free, target, pull, begin)
         if continuation is not None:
             actions = with_prefix(actions, continuation.rows, continuation.delay, inputs.dof_mask)
@@ -231,6 +234,18 @@ class Engine:
         """Streams and events are those of the current device, which each thread has for itself."""
         device = self.model.device
         return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
+
+    def _compiling(self) -> AbstractContextManager[object]:
+        """Raise dynamo's limit, a setting that each thread has for itself.
+
+        The policy node compiles first in the thread that loads, then in the one that infers.
+        """
+        if self.kind != "compiled":
+            return nullcontext()
+        limited: AbstractContextManager[object] = torch._dynamo.config.patch(
+            recompile_limit=_MOST_COMPILED
+        )
+        return limited
 
     def _record(self, shape: Shape, inputs: FlowInputs) -> _Recorded:
         if self._run is None:
@@ -250,8 +265,6 @@ class Engine:
 
     def _compiled(self) -> Run:
         """Return a call that compiles each kind of block once; all layers share the code."""
-        # Every prompt length and image size is compiled anew; the default limit is 8.
-        torch._dynamo.config.recompile_limit = 256
         mode = "max-autotune-no-cudagraphs" if self._autotune else None
         compiled: Run = torch.compile(call, fullgraph=True, dynamic=False, mode=mode)
         return compiled

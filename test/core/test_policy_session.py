@@ -19,6 +19,7 @@ from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.core.errors import PolicyError
 from wall_oss_ros.core.observation import Observation
 from wall_oss_ros.core.policy_session import PolicySession, PolicySettings, PolicyStatus
+from wall_oss_ros.core.settings import SettingError
 
 
 class FakePolicy:
@@ -251,6 +252,27 @@ def test_a_fault_ends_thinking_until_it_is_enabled_again(
     assert session.status(now()) == (PolicyStatus.FAULT, "error: out of memory")
     session.enable(True)
     assert session.infer(seen, now) is not None
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (PolicyError("no model at /models/none"), "error: no model at /models/none"),
+        (SettingError("camera_labels: expected pairs"), "error: camera_labels: expected pairs"),
+        (MemoryError("8 GB"), "error: loading ended with MemoryError: 8 GB"),
+    ],
+)
+def test_whatever_ends_loading_is_told(
+    contract: RobotContract, policy: FakePolicy, error: Exception, reason: str
+) -> None:
+    def fail() -> None:
+        raise error
+
+    policy.load = fail  # type: ignore[method-assign]
+    session = PolicySession(contract, policy, PolicySettings(), first_epoch=1, enabled=True)
+    with pytest.raises(type(error)):
+        session.load()
+    assert session.status(now()) == (PolicyStatus.FAULT, reason)
 
 
 def test_only_failures_in_a_row_make_a_fault(

@@ -7,6 +7,7 @@ import threading
 
 import numpy as np
 import pytest
+from rclpy.lifecycle import TransitionCallbackReturn
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
@@ -209,6 +210,20 @@ def test_disabled_it_publishes_nothing(scene):
     seen = scene.seq
     scene.table.spin_until(lambda: scene.seq > seen + 10, "observations")
     assert not scene.chunks
+
+
+def test_while_an_inference_of_before_runs_it_does_not_start_another(scene, policy, monkeypatch):
+    monkeypatch.setattr(module, "_PATIENCE_S", 0.05)
+    policy.may_think.clear()
+    scene.instruct("rise")
+    scene.table.spin_until(lambda: policy.seen, "thinking")
+    scene.node.trigger_deactivate()
+    assert scene.node.trigger_activate() is TransitionCallbackReturn.FAILURE
+    policy.may_think.set()
+    scene.table.spin_until(
+        lambda: scene.node.trigger_activate() is TransitionCallbackReturn.SUCCESS, "activation"
+    )
+    scene.table.spin_until(lambda: scene.chunks, "chunks again")
 
 
 def test_while_it_loads_and_when_it_cannot_the_state_says_so(bench, contract, policy, monkeypatch):

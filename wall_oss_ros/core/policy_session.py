@@ -9,7 +9,7 @@ from enum import Enum
 
 from wall_oss_ros.core.chunk import ActionChunk, StageTimes, chunk_from_output
 from wall_oss_ros.core.contract import RobotContract
-from wall_oss_ros.core.errors import PolicyError
+from wall_oss_ros.core.errors import PolicyError, WallOssError
 from wall_oss_ros.core.observation import Observation
 from wall_oss_ros.core.policy import LatencyAware, Policy
 from wall_oss_ros.core.rates import Percentiles, RateMeter
@@ -94,12 +94,15 @@ class PolicySession:
         """Prepare the policy (slow).
 
         Raises:
-            PolicyError: from the back end.
+            PolicyError: from the back end; `status` tells it, too, as any other error.
         """
         try:
             self._policy.load()
-        except PolicyError as error:
+        except WallOssError as error:
             self.break_down(str(error))
+            raise
+        except Exception as error:  # a bug or the device; who watches policy/state must know, too
+            self.break_down(f"loading ended with {type(error).__name__}: {error}")
             raise
         self._loaded = True
 

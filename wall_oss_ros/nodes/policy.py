@@ -12,7 +12,7 @@ from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
 from wall_oss_ros.core.contract import RobotContract
-from wall_oss_ros.core.errors import MessageError
+from wall_oss_ros.core.errors import MessageError, PolicyError
 from wall_oss_ros.core.mailbox import Mailbox
 from wall_oss_ros.core.policy_session import PolicySession, PolicySettings, PolicyStatus
 from wall_oss_ros.msg import ActionChunk, Observation, PolicyState, SimTaskState
@@ -28,6 +28,8 @@ from wall_oss_ros.ros.task_message import task_from
 
 # The default of 5 ms lets a computing thread keep a callback waiting that long.
 _SWITCH_INTERVAL_S = 0.0005
+# How long a running inference is waited for when the node stops; one that compiles takes longer.
+_PATIENCE_S = 10.0
 
 
 class PolicyNode(SuiteNode):
@@ -83,7 +85,13 @@ class PolicyNode(SuiteNode):
         self.create_timer(0.1, self._publish_state)
 
     def start(self) -> None:
-        """Start the inference thread."""
+        """Start the inference thread.
+
+        Raises:
+            PolicyError: while the one of before still runs; a policy is used from one thread.
+        """
+        if self._thread is not None and self._thread.is_alive():
+            raise PolicyError("an inference of before still runs; activate again when it is over")
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
         self._mailbox.clear()
         self._thread = threading.Thread(target=self._think, name="inference", daemon=True)
@@ -93,7 +101,7 @@ class PolicyNode(SuiteNode):
         """Stop the inference thread; a running inference is waited for, its chunk is dropped."""
         self._session.reset()
         if self._thread is not None:
-            self._thread.join(timeout=10.0)
+            self._thread.join(timeout=_PATIENCE_S)
 
     def _think(self) -> None:
         period_s = 1.0 / self._settings.max_rate

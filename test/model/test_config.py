@@ -174,6 +174,8 @@ def test_a_missing_size_is_named(key: str) -> None:
         ("num_key_value_heads", 3),
         ("noise_scheduler", {"time_shift": 0.0}),
         ("noise_scheduler", {"s": float("nan")}),
+        ("causal_action_attention_mask", "false"),
+        ("use_x_pred", 1),
     ],
 )
 def test_what_cannot_be_is_refused(key: str, value: object) -> None:

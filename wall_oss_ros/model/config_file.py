@@ -51,7 +51,7 @@ def config_from(content: Mapping[str, Any]) -> ModelConfig:
         {key: _whole(table, key, least=0) for key in table}
         for table in (_table(content, "dof_config"), _table(content, "agent_pos_config"))
     )
-    attention_moe = bool(content.get("attention_moe", False))
+    attention_moe = _flag(content, "attention_moe", False)
     hidden = _whole(content, "hidden_size")
     experts = _experts(content)
     config = ModelConfig(
@@ -65,21 +65,21 @@ def config_from(content: Mapping[str, Any]) -> ModelConfig:
         mrope_section=_sections(rope),
         experts=experts,
         attention_moe=attention_moe,
-        norm_moe=bool(content.get("norm_moe", False)),
+        norm_moe=_flag(content, "norm_moe", False),
         action_dim=sum(dof.values()) or 26,
         state_dim=sum(agent.values()) or sum(dof.values()) or 26,
         action_hidden_size=_whole(content, "action_hidden_size", experts[1].hidden_size),
         state_hidden_size=_whole(content, "state_hidden_size", hidden),
-        proj_with_mask=bool(content.get("proj_with_mask", True)),
-        state_as_text=bool(content.get("use_state_string_representation", False)),
-        causal_actions=bool(content.get("causal_action_attention_mask", False)),
-        predict_x=bool(content.get("use_x_pred", False)),
+        proj_with_mask=_flag(content, "proj_with_mask", True),
+        state_as_text=_flag(content, "use_state_string_representation", False),
+        causal_actions=_flag(content, "causal_action_attention_mask", False),
+        predict_x=_flag(content, "use_x_pred", False),
         # The code of flow v0.1 ignores the scheduler at inference and leaves masked dimensions
         # alone; that of 0.5 uses both.
         time_scale=_positive(scheduler, "s", 0.999) if attention_moe else 1.0,
         time_shift=_positive(scheduler, "time_shift", 1.0) if attention_moe else 1.0,
         slide_masked=attention_moe,
-        tied_head=bool(content.get("tie_word_embeddings", True)),
+        tied_head=_flag(content, "tie_word_embeddings", True),
         horizon=_whole(content, "action_horizon_flow", 32),
         image_token_id=_whole(content, "image_token_id", 151655, least=0),
         video_token_id=_whole(content, "video_token_id", 151656, least=0),
@@ -220,6 +220,13 @@ def _whole(content: Mapping[str, Any], key: str, default: Any = None, least: int
         raise CheckpointError(f"config: key '{key}' is missing")
     if type(value) is not int or value < least:
         raise CheckpointError(f"config: {key} is {value!r}; expected a whole number from {least}")
+    return value
+
+
+def _flag(content: Mapping[str, Any], key: str, default: bool) -> bool:
+    value = default if content.get(key) is None else content[key]
+    if type(value) is not bool:
+        raise CheckpointError(f"config: {key} is {value!r}; expected true or false")
     return value
 
 

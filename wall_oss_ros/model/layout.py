@@ -36,7 +36,7 @@ def known_columns(config: ModelConfig) -> NDArray[np.bool_]:
     A configuration without ``dof_config``, as the published one may be, is taken to know all.
 
     Raises:
-        ModelError: for another width, order or meaning of the columns.
+        ModelError: for another width, order or meaning of the columns of action or state.
     """
     if config.action_dim != action_space.ACTION_DIM:
         raise ModelError(
@@ -48,25 +48,34 @@ def known_columns(config: ModelConfig) -> NDArray[np.bool_]:
             f"the checkpoint reads a state of {config.state_dim} numbers; "
             f"expected {action_space.ACTION_DIM}"
         )
+    states = {field.name: field.columns for field in action_space.FIELDS}
+    _ordered(config.agent_pos_config, "state", states)
     if not config.dof_config:
         return np.ones(action_space.ACTION_DIM, dtype=np.bool_)
+    actions = {field.action_key: field.columns for field in action_space.FIELDS}
+    return _ordered(config.dof_config, "action", actions)
+
+
+def _ordered(
+    keys: Mapping[str, int], kind: str, expected: Mapping[str, slice]
+) -> NDArray[np.bool_]:
+    """Return (26,) which columns the keys name, each where it is expected."""
     known = np.zeros(action_space.ACTION_DIM, dtype=np.bool_)
-    expected = {field.action_key: field.columns for field in action_space.FIELDS}
-    for key, columns in columns_of(config.dof_config).items():
+    for key, columns in columns_of(keys).items():
         if key == PADDING:
             continue
         if expected.get(key.replace(*_OTHER_SIDE)) != columns:
             raise ModelError(
-                f"the checkpoint's action columns {columns.start} to {columns.stop - 1} are "
-                f"'{key}'; expected {_named(columns.start)} there. Fine-tune with the order of "
-                "core/action_space.py, relative poses and 6-D rotations"
+                f"the checkpoint's {kind} columns {columns.start} to {columns.stop - 1} are "
+                f"'{key}'; expected {_named(columns.start, expected)} there. Fine-tune with the "
+                "order of core/action_space.py, relative poses and 6-D rotations"
             )
         known[columns] = True
     return known
 
 
-def _named(column: int) -> str:
-    for field in action_space.FIELDS:
-        if field.start <= column < field.start + field.size:
-            return f"'{field.action_key}' from column {field.start}"
+def _named(column: int, expected: Mapping[str, slice]) -> str:
+    for key, columns in expected.items():
+        if columns.start <= column < columns.stop:
+            return f"'{key}' from column {columns.start}"
     return "nothing"

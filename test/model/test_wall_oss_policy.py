@@ -220,6 +220,7 @@ def test_a_chunk_beyond_the_robots_reach_is_refused_before_it_moves(
     [
         (replace(QUICK, device="cuda:9"), "wall_oss.device is 'cuda:9'"),
         (replace(QUICK, device="fast"), "wall_oss.device is 'fast'"),
+        (replace(QUICK, device="meta"), "'meta'; expected auto, cpu, cuda or cuda:<n>"),
     ],
 )
 def test_a_device_that_is_not_there_is_named(
@@ -252,6 +253,40 @@ def test_other_layouts_are_refused_by_name(contract: RobotContract, tmp_path: Pa
     turned = dict(reversed(CONFIG.dof_config.items()))
     with pytest.raises(PolicyError, match="'head_actions'; expected 'follow_left_ee_cartesian"):
         loaded(contract, make_checkpoint(tmp_path, config=replace(CONFIG, dof_config=turned)))
+
+
+def test_a_state_in_another_order_is_refused_by_name(
+    contract: RobotContract, tmp_path: Path
+) -> None:
+    turned = dict(reversed(CONFIG.agent_pos_config.items()))
+    with pytest.raises(PolicyError, match="state columns 0 to 1 are 'head_actions'; expected"):
+        loaded(contract, make_checkpoint(tmp_path, config=replace(CONFIG, agent_pos_config=turned)))
+
+
+def test_the_only_key_of_the_actions_chooses_among_those_of_the_state(
+    contract: RobotContract, tmp_path: Path
+) -> None:
+    folder = make_checkpoint(tmp_path)
+    path = folder / "normalizer_action.pth"
+    bounds = torch.load(path, weights_only=True)
+    torch.save({key: value for key, value in bounds.items() if "x2_normal" in key}, path)
+    anyone = replace(contract, model=replace(contract.model, normalizer_key=None))
+    assert loaded(anyone, folder).infer(seen(anyone), TASK).mask.all()
+
+
+def test_how_long_a_subtask_takes_is_not_how_long_a_chunk_takes(
+    contract: RobotContract, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = replace(QUICK, subtasks=True, continuation="prefix", subtask_period_s=1.0)
+    policy = loaded(contract, checkpoint, settings)
+    monkeypatch.setattr(policy._model, "generate_text", lambda **_: [9707])
+    row_ns = round(contract.action.dt * SECOND)
+    policy.infer(seen(contract), TASK)
+    policy.chunk_age(3.0)  # compiled, and asked for the subtask
+    for stamp_ns, age_s in ((row_ns, 0.13), (2 * SECOND, 3.0)):  # the same subtask; asked again
+        policy.infer(seen(contract, stamp_ns), TASK)
+        policy.chunk_age(age_s)
+    assert policy.infer(seen(contract, 2 * SECOND + row_ns), TASK).frozen_prefix == 3
 
 
 def test_cameras_and_the_first_turn_can_be_worded_otherwise(

@@ -33,8 +33,7 @@ log = logging.getLogger(__name__)
 
 # For the first inference, before anybody gave an instruction.
 _TRIAL_INSTRUCTION = "pick up the red cube and put it into the box"
-# Of the base model: end of text, end of a turn.
-_ENDS_OF_TEXT = (151643, 151645)
+_END_OF_TEXT = 151643  # of the base model
 _SECOND_NS = 1_000_000_000
 
 
@@ -55,7 +54,7 @@ class WallOssPolicy:
         self._noise = torch.Generator()
         self._subtask: tuple[int, str, str] | None = None  # asked when [ns], for what, the answer
         self._prepared: set[tuple[object, ...]] = set()
-        self._fresh = False  # whether the last chunk was slowed by preparing for it
+        self._slowed = False  # whether the last chunk came late for what is not done for every one
         self._model: WallOssModel
 
     def load(self) -> None:
@@ -92,7 +91,7 @@ class WallOssPolicy:
         )
         wanted = self._contract.model.normalizer_key
         self._key = check_statistics(model, wanted, self._checkpoint)
-        self._state_statistics = model.normalizers.of_state(wanted)
+        self._state_statistics = model.normalizers.of_state(wanted or self._key)
         # Parts the robot has, and dimensions the checkpoint was trained on.
         has = np.zeros(action_space.ACTION_DIM, dtype=np.bool_)
         for part in self._contract.commanded_parts:
@@ -121,7 +120,7 @@ class WallOssPolicy:
 
     def chunk_age(self, seconds: float) -> None:
         """Learn how old a chunk was when it was published [s]."""
-        if not self._fresh:
+        if not self._slowed:
             self._going_on.took(seconds)
 
     def infer(self, observation: Observation, instruction: str) -> PolicyOutput:
@@ -131,6 +130,7 @@ class WallOssPolicy:
             PolicyError: if this observation or instruction cannot be answered.
         """
         begin = time.perf_counter()
+        self._slowed = False
         images = {camera.label: camera.pixels for camera in observation.cameras}
         if self._settings.subtasks:
             instruction = self._subtask_of(images, instruction, observation.stamp_ns)
@@ -198,11 +198,16 @@ class WallOssPolicy:
         period_ns = round(self._settings.subtask_period_s * _SECOND_NS)
         if known is not None and known[1] == instruction and 0 <= now_ns - known[0] < period_ns:
             return known[2]
+        self._slowed = True
         asked = self._processor.text_inputs(images, instruction).arguments(uint8=True)
         del asked["moe_token_types"]  # words have no action rows
         ids = self._model.generate_text(
             **asked,
-            stop_ids=(self._model.config.eos_token_id, *_ENDS_OF_TEXT),
+            stop_ids=(
+                self._model.config.eos_token_id,
+                self._processor.tokenizer.im_end_id,
+                _END_OF_TEXT,
+            ),
             retry_temperature=0.7,
             generator=self._noise,
         )
@@ -243,9 +248,9 @@ class WallOssPolicy:
         """
         sizes = {label: pixels.shape[:2] for label, pixels in images.items()}
         key = (instruction, *sizes.items())
-        self._fresh = key not in self._prepared
-        if not self._fresh:
+        if key in self._prepared:
             return
+        self._slowed = True
         guided = self._settings.guidance if self._going_on.guided else None
         statistics = self._state_statistics
         for extreme in (-1.0, 1.0):  # the shortest and the longest numbers in the state's text
@@ -266,6 +271,8 @@ class WallOssPolicy:
         except (RuntimeError, AssertionError) as error:
             first = str(error).splitlines()[0]
             raise PolicyError(f"wall_oss.device is '{name}': {first}") from None
+        if device.type not in ("cpu", "cuda"):
+            raise PolicyError(f"wall_oss.device is '{name}'; expected auto, cpu, cuda or cuda:<n>")
         return device
 
     def _dtype(self, device: torch.device) -> torch.dtype:

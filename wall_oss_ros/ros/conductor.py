@@ -22,6 +22,11 @@ from wall_oss_ros.core.errors import BringUpError
 from wall_oss_ros.msg import ExecutorState, PolicyState, SafetyState, SimTaskState
 from wall_oss_ros.ros import qos
 
+# A model loads for minutes, and compiles for a new length of prompt. What fails sooner ends the
+# graph, and `giving_up` with it: these are for what hangs.
+_LOADING_S = 900.0
+_FIRST_CHUNK_S = 120.0
+
 
 @dataclass(slots=True)
 class Seen:
@@ -117,13 +122,13 @@ class Conductor:
         Raises:
             BringUpError: naming what did not happen.
         """
-        self.wait_until_active(names, 90.0)
+        self.wait_until_active(names, _LOADING_S)
         self.wait_for(lambda: self.seen.task is not None, 20.0, "a task state of the simulator")
         text = str(self.task.instruction)
         self.instruct(text)
         self.wait_for(
             lambda: self.seen.policy is not None and self.seen.policy.chunks > 0,
-            20.0,
+            _FIRST_CHUNK_S,
             "a first chunk (see the lines of camera_sync and policy)",
         )
         self.enable_motion(15.0)

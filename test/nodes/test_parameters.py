@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 from pathlib import Path
 
 import pytest
@@ -54,6 +57,15 @@ def test_a_parameter_cannot_be_changed_while_the_node_runs(bench):
     assert not result.successful
 
 
+def flat(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Names with dots, as ROS joins what is nested in a file."""
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            yield from flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
 @pytest.mark.parametrize(
     "create", [CameraSync, ChunkExecutorNode, PolicyNode, SafetySupervisorNode]
 )
@@ -66,7 +78,7 @@ def test_every_line_of_the_shipped_files_is_a_parameter_of_its_node(bench, creat
         assert pattern == f"/**/{node.get_name()}"
         given = body["ros__parameters"]
         assert given
-        for name, value in given.items():
+        for name, value in flat(given):
             declared = node.get_parameter(name).value
             assert isinstance(declared, type(value)), name
     finally:

@@ -16,7 +16,7 @@ from wall_oss_ros.core.errors import MessageError, PolicyError
 from wall_oss_ros.core.mailbox import Mailbox
 from wall_oss_ros.core.policy_session import PolicySession, PolicySettings, PolicyStatus
 from wall_oss_ros.msg import ActionChunk, Observation, PolicyState, SimTaskState
-from wall_oss_ros.policies.registry import back_end, make_policy
+from wall_oss_ros.policies.registry import BACK_ENDS, back_end, make_policy
 from wall_oss_ros.ros import qos
 from wall_oss_ros.ros.chunk_message import chunk_message
 from wall_oss_ros.ros.node import SuiteNode, run
@@ -42,10 +42,13 @@ class PolicyNode(SuiteNode):
         self._checkpoint = declare(
             self, "checkpoint", "", "what the back end loads: a model folder or a recorded bag"
         )
-        chosen = back_end(self._backend).settings
-        self._own_settings = (
-            declare_settings(self, chosen, f"{self._backend}.") if chosen is not None else None
-        )
+        back_end(self._backend)  # an unknown name is said here
+        # The settings of every back end, so that a parameter file fits whichever is chosen.
+        self._own_settings = {
+            name: declare_settings(self, entry.settings, f"{name}.")
+            for name, entry in BACK_ENDS.items()
+            if entry.settings is not None
+        }
         self._enabled = declare(self, "enabled", True, "whether it may think from the start")
 
     def build(self, contract: RobotContract) -> None:
@@ -54,7 +57,9 @@ class PolicyNode(SuiteNode):
         forward_log(self)
         # No lifecycle publisher: it also says that the model is still loading, or why it cannot.
         self._state_publisher = self.create_publisher(PolicyState, "policy/state", qos.STATE)
-        policy = make_policy(self._backend, contract, self._checkpoint, self._own_settings)
+        policy = make_policy(
+            self._backend, contract, self._checkpoint, self._own_settings.get(self._backend)
+        )
         self._session = PolicySession(
             contract,
             policy,

@@ -70,7 +70,8 @@ def run(options: argparse.Namespace) -> int:
     """Print what the checkpoint is and one line per check; return 0 if all of them pass."""
     folder = _folder(options.checkpoint)
     contract = load_contract(options.robot) if options.robot else None
-    images = _images(options, contract)
+    if options.steps < 1:  # not only after minutes of loading
+        raise ModelError(f"--steps: got {options.steps}; expected 1 or more")
     try:
         import torch
 
@@ -91,6 +92,7 @@ def run(options: argparse.Namespace) -> int:
         camera_labels=_words(options.camera_label),
         system_prompt=options.system_prompt or SYSTEM_PROMPT,
     )
+    images = _images(options, contract)  # a resolution is checked by now
     device = pick_device(options.device)
     kind = options.dtype or ("bf16" if device.type == "cuda" else "fp32")
     dtype = torch.bfloat16 if kind == "bf16" else torch.float32

@@ -54,6 +54,9 @@ def run(options: argparse.Namespace) -> int:
     for name in ("calls", "steps", "horizon"):
         if getattr(options, name) < 1:
             raise ModelError(f"--{name}: got {getattr(options, name)}; expected 1 or more")
+    given = (options.peak_tflops, options.peak_tbs)
+    if given != (None, None) and (None in given or min(given) <= 0):
+        raise ModelError("--peak-tflops and --peak-tbs: expected both, above 0")
     if options.floor:
         print(floor_table(options))
         return 0
@@ -167,8 +170,6 @@ def _peaks(options: argparse.Namespace, device: torch.device, dtype: torch.dtype
     given = (options.peak_tflops, options.peak_tbs)
     if given == (None, None):
         return peaks_of(device, dtype)
-    if None in given or min(given) <= 0:
-        raise ModelError("--peak-tflops and --peak-tbs: expected both, above 0")
     return Peaks("given", given[0] * 1e12, given[1] * 1e12, "given as options")
 
 

@@ -44,7 +44,7 @@ def load_contract(path: str | Path) -> RobotContract:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise ContractError(f"{path}: no such robot contract") from None
+        raise ContractError(f"{path}: no such robot contract; expected a YAML file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ContractError(f"{path}: cannot be read: {error}") from None
     try:

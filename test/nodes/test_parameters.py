@@ -19,6 +19,7 @@ from wall_oss_ros.nodes.camera_sync import CameraSync
 from wall_oss_ros.nodes.chunk_executor import ChunkExecutorNode
 from wall_oss_ros.nodes.policy import PolicyNode
 from wall_oss_ros.nodes.safety_supervisor import SafetySupervisorNode
+from wall_oss_ros.policies.wall_oss_settings import WallOssSettings
 from wall_oss_ros.ros.parameters import declare, declare_settings
 
 NODES = Path(__file__).parents[2] / "config" / "nodes"
@@ -47,6 +48,23 @@ def test_a_value_that_cannot_be_is_one_sentence(bench, value, word):
     with pytest.raises(SettingError, match=word) as caught:
         declare_settings(node, AssemblerSettings)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        (
+            "wall_oss.engine",
+            "fast",
+            "parameter wall_oss.engine: got 'fast'; expected one of 'auto'",
+        ),
+        ("wall_oss.stepz", 3, "'wall_oss.stepz' of tester is unknown; valid: 'wall_oss.autotune'"),
+    ],
+)
+def test_a_name_or_a_choice_that_is_none_is_named_in_full(bench, name, value, sentence):
+    node = bench(**{name: value}).node
+    with pytest.raises(SettingError, match=sentence):
+        declare_settings(node, WallOssSettings, "wall_oss.")
 
 
 def test_a_parameter_cannot_be_changed_while_the_node_runs(bench):

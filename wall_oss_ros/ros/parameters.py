@@ -16,6 +16,7 @@ from rclpy.exceptions import (
 )
 from rclpy.node import Node
 
+from wall_oss_ros.core.errors import choices
 from wall_oss_ros.core.settings import SettingError, Settings, settings_of
 
 Loaded = TypeVar("Loaded", bound=Settings)
@@ -53,11 +54,18 @@ def declare_settings(node: Node, cls: type[Loaded], prefix: str = "") -> Loaded:
     Args:
         node: owner.
         cls: settings; their ranges and choices are checked.
-        prefix: put before every name, as in ``wall_oss.``.
+        prefix: put before every name, as in ``wall_oss.``; nothing else may begin so.
 
     Raises:
-        SettingError: if a value given from outside has another type or is out of range.
+        SettingError: if a value given from outside has another type or is out of range, or its
+            name begins with `prefix` and is none of these.
     """
+    valid = [prefix + item.name for item in settings_of(cls)]
+    for name in node._parameter_overrides:
+        if prefix and name.startswith(prefix) and name not in valid:
+            raise SettingError(
+                f"parameter '{name}' of {node.get_name()} is unknown; valid: {choices(valid)}"
+            )
     values: dict[str, Any] = {}
     for item in settings_of(cls):
         default: Any = item.default
@@ -66,7 +74,10 @@ def declare_settings(node: Node, cls: type[Loaded], prefix: str = "") -> Loaded:
         help, low, high = (item.metadata[key] for key in ("help", "low", "high"))
         value = _declare(node, prefix + item.name, default, help, low, high)
         values[item.name] = tuple(value) if listed else value
-    return cls(**values)
+    try:
+        return cls(**values)
+    except SettingError as error:  # which begins with the name of the setting
+        raise SettingError(f"parameter {prefix}{error}") from None
 
 
 def _declare(

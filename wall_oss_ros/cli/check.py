@@ -73,11 +73,9 @@ def run(options: argparse.Namespace) -> int:
     if options.steps < 1:  # not only after minutes of loading
         raise ModelError(f"--steps: got {options.steps}; expected 1 or more")
     try:
-        import torch
-
-        from wall_oss_ros.cli.bench.machine import pick_device
         from wall_oss_ros.model import WallOssModel
         from wall_oss_ros.model.description import describe_model, describe_prompt
+        from wall_oss_ros.model.device import pick_device, pick_dtype
         from wall_oss_ros.model.engine import Engine
         from wall_oss_ros.model.processor import Processor, ProcessorSettings
         from wall_oss_ros.model.prompt import SYSTEM_PROMPT
@@ -94,8 +92,7 @@ def run(options: argparse.Namespace) -> int:
     )
     images = _images(options, contract)  # a resolution is checked by now
     device = pick_device(options.device)
-    kind = options.dtype or ("bf16" if device.type == "cuda" else "fp32")
-    dtype = torch.bfloat16 if kind == "bf16" else torch.float32
+    dtype = pick_dtype(options.dtype or "auto", device)
     model = WallOssModel.from_pretrained(folder, dtype=dtype, device=device)
     _print_line("checkpoint", f"{folder} on {device}")
     for name, text in describe_model(model):

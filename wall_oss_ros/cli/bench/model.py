@@ -26,8 +26,9 @@ except ImportError as error:
     raise ModelError(f"{error}; pip install 'wall_oss_ros[model]'") from None
 
 from wall_oss_ros.cli.bench.floor_table import floor_table
-from wall_oss_ros.cli.bench.machine import describe, memory, pick_device
+from wall_oss_ros.cli.bench.machine import describe, memory
 from wall_oss_ros.model.config import PUBLISHED, TINY
+from wall_oss_ros.model.device import pick_device, pick_dtype
 from wall_oss_ros.model.engine import Engine, EngineOutput
 from wall_oss_ros.model.floor import floor
 from wall_oss_ros.model.inputs import FlowInputs
@@ -74,9 +75,7 @@ def measure(options: argparse.Namespace, notes: list[str]) -> dict[str, Any]:
         notes: what the engine had to say; more is added.
     """
     device = pick_device(options.device)
-    cuda = device.type == "cuda"
-    kind = (options.dtype or ("bf16" if cuda else "fp32")) == "bf16"
-    dtype = torch.bfloat16 if kind else torch.float32
+    dtype = pick_dtype(options.dtype or "auto", device)
     model, weights = _model(options, device, dtype)
     key = options.normalizer_key or next(iter(model.normalizers.action), None)
     chunks = [_inputs(options, model, seed) for seed in range(4)]
@@ -109,7 +108,7 @@ def measure(options: argparse.Namespace, notes: list[str]) -> dict[str, Any]:
     floor_ms = {name: getattr(lowest, name).ms for name in ("vision", "prompt", "denoise")}
     result = {
         **describe(device),
-        "dtype": "bf16" if kind else "fp32",
+        "dtype": "bf16" if dtype == torch.bfloat16 else "fp32",
         "weights": weights,
         "variant": model.config.variant,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),

@@ -31,7 +31,7 @@ def _start(context: LaunchContext):
     graph = make_graph(given)
     actions = [SetEnvironmentVariable(name, value) for name, value in graph.environment.items()]
     for spec in graph.nodes:
-        files = [str(spec.parameter_file)] if spec.parameter_file else []
+        files = [str(file) for file in spec.parameter_files]
         node = Node(
             package=PACKAGE,
             executable=spec.executable,

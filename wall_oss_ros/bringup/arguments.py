@@ -25,6 +25,7 @@ ARGUMENTS: tuple[Argument, ...] = (
     Argument("sim", "true", "start the simulated robot; false for a real one", _FLAG),
     Argument("policy", "scripted", "policy back end: scripted, replay, wall_oss"),
     Argument("checkpoint", "", "what the policy loads: a model folder, or a recorded bag"),
+    Argument("params", "", "parameter file (YAML) that has the last word over config/nodes"),
     Argument("namespace", "", "namespace of all nodes and topics"),
     Argument("record", "false", "record the suite's topics with 'ros2 bag record'", _FLAG),
     Argument("rviz", "false", "start RViz with config/rviz/bimanual.rviz", _FLAG),

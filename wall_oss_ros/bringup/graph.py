@@ -33,14 +33,14 @@ class NodeSpec:
 
     Attributes:
         executable: name in lib/wall_oss_ros, and of the node.
-        parameters: set over those of `parameter_file`.
-        parameter_file: YAML of config/nodes.
+        parameters: set over those of the files.
+        parameter_files: YAML of config/nodes, then the user's.
         managed: whether the lifecycle manager brings it up.
     """
 
     executable: str
     parameters: Mapping[str, Parameter]
-    parameter_file: Path | None = None
+    parameter_files: tuple[Path, ...] = ()
     managed: bool = True
 
 
@@ -97,13 +97,13 @@ def make_graph(given: Mapping[str, str]) -> Graph:
         "contract": str(contract_file),
         "use_sim_time": values["use_sim_time"] == "true",
     }
+    own_files = _own_files(values)
     nodes: list[NodeSpec] = []
 
     def add(executable: str, **parameters: Parameter) -> None:
-        file = share_folder() / "config" / "nodes" / f"{executable}.yaml"
-        nodes.append(
-            NodeSpec(executable, {**common, **parameters}, file if file.is_file() else None)
-        )
+        shipped = share_folder() / "config" / "nodes" / f"{executable}.yaml"
+        files = (*([shipped] if shipped.is_file() else []), *own_files)
+        nodes.append(NodeSpec(executable, {**common, **parameters}, files))
 
     if values["sim"] == "true":
         plan_task(values["task"], np.random.default_rng(0), values["colour"] or None)
@@ -124,7 +124,7 @@ def make_graph(given: Mapping[str, str]) -> Graph:
                 "use_sim_time": False,
                 "publish_clock": values["use_sim_time"] == "true",
             },
-            nodes[-1].parameter_file,
+            nodes[-1].parameter_files,
         )
     # Safety before anything that commands; the policy, which may load for minutes, last.
     add("safety_supervisor")
@@ -141,6 +141,15 @@ def make_graph(given: Mapping[str, str]) -> Graph:
         log_level=values["log_level"],
         contract=contract,
     )
+
+
+def _own_files(values: Mapping[str, str]) -> tuple[Path, ...]:
+    if not values["params"]:
+        return ()
+    file = Path(values["params"]).expanduser().resolve()
+    if not file.is_file():
+        raise BringUpError(f"argument 'params': no parameter file {file}")
+    return (file,)
 
 
 def _integer(values: Mapping[str, str], name: str, low: int, high: int) -> int:

@@ -96,8 +96,8 @@ class Runner:
         command += ["-r", f"__node:={spec.executable}"]
         if self._graph.namespace:
             command += ["-r", f"__ns:=/{self._graph.namespace}"]
-        if spec.parameter_file is not None:
-            command += ["--params-file", str(spec.parameter_file)]
+        for file in spec.parameter_files:
+            command += ["--params-file", str(file)]
         for name, value in spec.parameters.items():
             # JSON-like flow style is what --param parses; it keeps "7" and 7 apart.
             text = yaml.safe_dump(value, default_style='"' if isinstance(value, str) else None)

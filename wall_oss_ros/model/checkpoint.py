@@ -66,7 +66,17 @@ def load(
     settled = settle_config(content, files.shapes, prefix)
     with torch.device("meta"):
         model = cls(settled, None)
-    inside = fill(model, files, prefix, dtype, device, settled)
+    try:
+        inside = fill(model, files, prefix, dtype, device, settled)
+    except torch.OutOfMemoryError:
+        needed = sum(
+            value.numel() * parameter_dtype(name, dtype).itemsize
+            for name, value in model.named_parameters()
+        )
+        raise CheckpointError(
+            f"{device} has too little memory: the weights alone need {needed / 1e9:.1f} GB as "
+            f"{str(dtype).removeprefix('torch.')}; end what else uses it, or take another device"
+        ) from None
     if normalizers is not None:
         found = Normalizers.of(normalizers)
     else:

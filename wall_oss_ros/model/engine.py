@@ -62,11 +62,19 @@ class Times:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EngineOutput:
-    """A chunk: normalised actions (B, H, D) on the CPU, actions in the robot's units, times."""
+    """A chunk.
+
+    Attributes:
+        normalized: (B, H, D) on the CPU.
+        actions: (B, H, D) in the robot's units; None without normalisers.
+        times: of its stages.
+        prepared: whether it had to be prepared for, which is in `times.upload`.
+    """
 
     normalized: Tensor
     actions: Tensor | None
     times: Times
+    prepared: bool
 
 
 class Recorder(Protocol):
@@ -156,27 +164,37 @@ class Engine:
         """How it runs now; plainer than asked for after a failure."""
         return self._ways[0]
 
-    def prepare(self, inputs: FlowInputs, guided: float | None = None) -> None:
+    def prepare(self, inputs: FlowInputs, guided: float | None = None) -> bool:
         """Compile and record for the shape of these inputs, so that a later call is fast.
+
+        A way that fails is given up with a log line, down to the eager one, which raises.
 
         Args:
             inputs: of the shape to prepare for.
             guided: largest weight of a guidance to prepare for, too.
 
-        A way that fails is given up with a log line, down to the eager one, which raises.
+        Returns:
+            Whether there was anything to do, which takes seconds.
         """
+        made = False
         while self.kind != "eager":
             shape = Shape.of(inputs, self.steps, self._bucket)
+            known = self._programs.get(shape)
+            if known is not None and (guided is None or guided in known.guided):
+                self._programs.move_to_end(shape)
+                return made
+            made = True
             try:
                 with torch.no_grad(), self._device(), self._compiling():
-                    if shape not in self._programs:
-                        self._programs[shape] = self._record(shape, inputs)
-                    self._programs.move_to_end(shape)
+                    if known is None:
+                        log.info("engine '%s': preparing for %d tokens", self.kind, shape.prompt)
+                        known = self._programs[shape] = self._record(shape, inputs)
                     if guided is not None:
-                        self._record_guided(self._programs[shape], guided)
+                        self._record_guided(known, guided)
+                self._programs.move_to_end(shape)
                 while len(self._programs) > _MOST_PROGRAMS:
                     self._programs.popitem(last=False)
-                return
+                return True
             except Exception as error:  # compilers and drivers fail in many ways
                 reason = (str(error).strip().splitlines() or [""])[0]
                 log.warning(
@@ -186,6 +204,7 @@ class Engine:
                 del self._ways[0]
                 self._programs.clear()
                 self._run, self._graphs = None, self._recorder
+        return made
 
     @torch.no_grad()
     def generate(
@@ -214,7 +233,7 @@ class Engine:
             pull = _Pull(*continuation.pull(inputs.dof_mask), continuation.guidance.max_weight)
         elif continuation is not None:
             free, target = continuation.hold(free, target, inputs.dof_mask)
-        self.prepare(inputs, guided=pull.max_weight if pull else None)
+        prepared = self.prepare(inputs, guided=pull.max_weight if pull else None)
         work = self._eager if self.kind == "eager" else self._replay
         with self._device(), self._compiling():
             actions, stages, upload = work(inputs, free, target, pull, begin)
@@ -228,7 +247,7 @@ class Engine:
             denoise=stages.get("denoise", 0.0),
             total=(time.perf_counter() - begin) * 1e3,
         )
-        return EngineOutput(actions, output.get("predict_action"), times)
+        return EngineOutput(actions, output.get("predict_action"), times, prepared)
 
     def _device(self) -> AbstractContextManager[object]:
         """Streams and events are those of the current device, which each thread has for itself."""
@@ -259,9 +278,17 @@ class Engine:
         return _Recorded(program, stages, {})
 
     def _record_guided(self, recorded: _Recorded, max_weight: float) -> None:
-        if max_weight not in recorded.guided and self._graphs is not None:
-            name, work = recorded.program.guided_stage(max_weight)
+        name, work = recorded.program.guided_stage(max_weight)
+        try:
+            assert self._graphs is not None
             recorded.guided[max_weight] = (name, self._graphs.record(work))
+        except Exception as error:
+            # A gradient inside a graph asks more of a driver; the other stages need not suffer.
+            log.warning(
+                "guidance cannot be recorded here (%s: %s); it runs step by step",
+                type(error).__name__, (str(error).strip().splitlines() or [""])[0],
+            )  # fmt: skip
+            recorded.guided[max_weight] = (name, work)
 
     def _compiled(self) -> Run:
         """Return a call that compiles each kind of block once; all layers share the code."""

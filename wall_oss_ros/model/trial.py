@@ -32,6 +32,7 @@ class Trial:
         seed: of the noise.
         parts: (action_dim,) 1 for dimensions that the robot has; None for all.
         limits: what the robot allows.
+        tolerance: how much the two runs may differ, normalised.
     """
 
     instruction: str
@@ -40,6 +41,7 @@ class Trial:
     seed: int = 0
     parts: NDArray[np.bool_] | None = None
     limits: Limits = field(default_factory=Limits)
+    tolerance: float = 0.0
 
 
 def check_statistics(model: WallOssModel, wanted: str | None, folder: str) -> str:
@@ -99,7 +101,7 @@ def try_out(
         limits=trial.limits,
         columns=columns,
     )
-    again = compare_runs(first.normalized[0].numpy(), second.normalized[0].numpy())
+    again = compare_runs(first.normalized[0].numpy(), second.normalized[0].numpy(), trial.tolerance)
     return (layout, *findings, again)
 
 

@@ -111,25 +111,24 @@ class PolicyNode(SuiteNode):
     def _think(self) -> None:
         period_s = 1.0 / self._settings.max_rate
         next_s = time.monotonic()
-        try:
-            while self.active:
-                message = self._mailbox.take(timeout_s=0.1)
-                if message is None:
-                    continue
-                try:
-                    observation = observation_from(message, self._contract)
-                except MessageError as error:
-                    self.get_logger().error(str(error), throttle_duration_sec=5.0)
-                    continue
+        while self.active:
+            message = self._mailbox.take(timeout_s=0.1)
+            if message is None:
+                continue
+            try:
+                observation = observation_from(message, self._contract)
                 chunk = self._session.infer(observation, self.now_ns)
                 if chunk is not None and self.active:
                     self._publisher.publish(chunk_message(chunk, self._contract.base_frame))
-                # A newer observation may arrive while waiting; the mailbox keeps the newest.
-                next_s = max(next_s + period_s, time.monotonic())
-                time.sleep(max(0.0, next_s - time.monotonic()))
-        except Exception as error:  # a bug or the device: say so and stay down
-            self.get_logger().error(f"inference ended:\n{traceback.format_exc()}")
-            self._session.break_down(f"inference ended with {type(error).__name__}: {error}")
+            except MessageError as error:
+                self.get_logger().error(str(error), throttle_duration_sec=5.0)
+                continue
+            except Exception as error:  # a bug or the device: say so, and wait to be enabled again
+                self.get_logger().error(f"inference ended:\n{traceback.format_exc()}")
+                self._session.break_down(f"inference ended with {type(error).__name__}: {error}")
+            # A newer observation may arrive while waiting; the mailbox keeps the newest.
+            next_s = max(next_s + period_s, time.monotonic())
+            time.sleep(max(0.0, next_s - time.monotonic()))
 
     def _on_instruction(self, message: String) -> None:
         if self._session.instruct(message.data):

@@ -113,7 +113,7 @@ def test_each_key_changes_what_it_names(case: str, changed: dict[str, Any]) -> N
 def test_flow_v01_walks_evenly_to_one_and_lets_masked_dimensions_run() -> None:
     config = config_from(content("flow_lerobot"))
     assert (config.time_scale, config.time_shift, config.slide_masked) == (1.0, 1.0, False)
-    assert (config.attention_experts, config.norm_experts) == (1, 1)
+    assert (config.attention_experts, config.norm_moe) == (1, False)
     assert config.experts[0].hidden_size == config.experts[1].hidden_size
     assert "flow v0.1" in config.variant and "20-D" in config.variant
 

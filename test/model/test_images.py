@@ -28,7 +28,6 @@ from wall_oss_ros.model.images import (
     patchify,
     resize,
     resize_steps,
-    target_size,
 )
 
 Array = np.ndarray
@@ -86,7 +85,6 @@ def test_the_size_follows_the_two_published_steps(
     tokens: int,
 ) -> None:
     assert resize_steps(height, width, long_side) == (first, target)
-    assert target_size(height, width, long_side) == target
     _, rows, columns = grid(*target)
     assert rows * columns // 4 == tokens
 
@@ -96,13 +94,13 @@ def test_both_sides_are_multiples_of_28_within_the_range_of_pixels(
     height: int, width: int, long_side: int
 ) -> None:
     try:
-        rows, columns = target_size(height, width, long_side)
+        _, (rows, columns) = resize_steps(height, width, long_side)
     except ModelError:
         assert max(height, width) / min(height, width) > 100
         return
     assert rows % 28 == columns % 28 == 0
     assert MIN_PIXELS <= rows * columns <= MAX_PIXELS
-    assert target_size(rows, columns) == (rows, columns), "the processor's own resize is idle"
+    assert resize_steps(rows, columns)[1] == (rows, columns), "the processor's own resize is idle"
 
 
 @given(sides, sides)
@@ -110,16 +108,16 @@ def test_the_second_step_is_that_of_the_published_image_processor(height: int, w
     module = pytest.importorskip("transformers.models.qwen2_vl.image_processing_pil_qwen2_vl")
     if max(height, width) > 200 * min(height, width):
         with pytest.raises(ModelError, match="200"):
-            target_size(height, width)
+            resize_steps(height, width)
     elif min(height, width) >= 28:  # below, its rounding gives 0
         theirs = module.smart_resize(height, width, 28, MIN_PIXELS, MAX_PIXELS)
-        assert target_size(height, width) == theirs
+        assert resize_steps(height, width)[1] == theirs
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 201), (2011, 10), (0, 5)])
 def test_a_picture_without_area_or_hardly_any_is_refused(height: int, width: int) -> None:
     with pytest.raises(ModelError, match=f"{width}x{height}"):
-        target_size(height, width)
+        resize_steps(height, width)
 
 
 # --- resizing

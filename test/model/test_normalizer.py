@@ -128,7 +128,6 @@ def test_a_key_is_itself_or_the_only_one_it_can_mean(
     normalizers = make(*keys)
     for kind in ("action", "state"):
         assert normalizers.key(wanted, kind) == found
-    assert normalizers.of_action(wanted) is normalizers.action[found]
     assert normalizers.of_state(wanted) is normalizers.state[found]
 
 

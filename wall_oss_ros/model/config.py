@@ -149,11 +149,6 @@ class ModelConfig:
         return 2 if self.attention_moe else 1
 
     @property
-    def norm_experts(self) -> int:
-        """How many sets of norms there are."""
-        return 2 if self.norm_moe else 1
-
-    @property
     def variant(self) -> str:
         """Which published family this is, in words."""
         attention = "per-expert" if self.attention_moe else "shared"

@@ -84,18 +84,6 @@ def _multiples(height: int, width: int, factor: int, min_pixels: int, max_pixels
     return rows, columns
 
 
-def target_size(
-    height: int,
-    width: int,
-    long_side: int = OFF,
-    factor: int = FACTOR,
-    min_pixels: int = MIN_PIXELS,
-    max_pixels: int = MAX_PIXELS,
-) -> Size:
-    """Return the height and width [px] at which the model sees a picture, see `resize_steps`."""
-    return resize_steps(height, width, long_side, factor, min_pixels, max_pixels)[1]
-
-
 def resize(frame: Any, long_side: int = OFF, factor: int = FACTOR, name: str = "picture") -> Tensor:
     """Return a picture at the size at which the model sees it.
 

@@ -141,10 +141,6 @@ class Normalizers:
             "Set model.normalizer_key in the robot contract to the one of your training data."
         )
 
-    def of_action(self, key: str | None) -> Statistics:
-        """Return the statistics of actions for a key, see `key`."""
-        return self.action[self.key(key, "action")]
-
     def of_state(self, key: str | None) -> Statistics:
         """Return the statistics of states for a key, see `key`."""
         return self.state[self.key(key, "state")]

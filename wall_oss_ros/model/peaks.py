@@ -28,11 +28,6 @@ class Peaks:
     bandwidth: float
     source: str
 
-    @property
-    def text(self) -> str:
-        """One line for a report."""
-        return f"{self.flops / 1e12:.4g} TFLOP/s, {self.bandwidth / 1e12:.4g} TB/s ({self.source})"
-
 
 _SUSTAINED = "sustained rate assumed for bfloat16, below the data sheet's"
 _SHEET = "data sheet, dense bfloat16 with float32 sums"

@@ -136,35 +136,6 @@ class Processor:
         ids = self._prompts.text(tuple(images), self._tokens(frames), instruction)
         return TextInputs(**self._common(ids, frames))
 
-    def length_range(
-        self,
-        sizes: Mapping[str, tuple[int, int]],
-        instruction: str,
-        state_mask: Any,
-        horizon: int,
-    ) -> tuple[int, int]:
-        """Return the shortest and the longest sequence that `flow_inputs` can give [tokens].
-
-        They differ where the state is text: a number takes one token per digit.
-
-        Args:
-            sizes: height and width [px] by camera, as the pictures will come.
-            instruction: what to do.
-            state_mask: (state_dim,) 1 for dimensions that the robot has.
-            horizon: action rows.
-
-        Raises:
-            ModelError: as `flow_inputs` would for the longest.
-        """
-        rows = _checked_horizon(horizon)
-        place = _mask(state_mask, "state_mask", self.config.state_dim)
-        tokens = [self._image_tokens(*self._target(*size, name)) for name, size in sizes.items()]
-        shortest, longest = (
-            len(self._prompts.flow(tuple(sizes), tokens, instruction, words, rows))
-            for words in (self._words(-place, place), self._words(place, place))
-        )
-        return shortest, longest
-
     def _words(self, state: Tensor, mask: Tensor) -> str:
         """Return what stands for the state in the prompt; -1 is the shortest, 1 the longest."""
         if not self.config.state_as_text:
@@ -182,18 +153,9 @@ class Processor:
             resized.append(pictures.resize(frame, long_side, factor, name))
         return tuple(resized)
 
-    def _target(self, height: int, width: int, name: str) -> tuple[int, int]:
-        factor, long_side = self.config.vision.factor, self.settings.resolution
-        try:
-            return pictures.target_size(height, width, long_side, factor)
-        except ModelError as error:
-            raise ModelError(f"picture of {name}: {error}") from None
-
     def _tokens(self, frames: tuple[Tensor, ...]) -> list[int]:
-        return [self._image_tokens(*frame.shape[:2]) for frame in frames]
-
-    def _image_tokens(self, height: int, width: int) -> int:
-        return height * width // self.config.vision.factor**2
+        area = self.config.vision.factor**2
+        return [frame.shape[0] * frame.shape[1] // area for frame in frames]
 
     def _common(self, ids: list[int], frames: tuple[Tensor, ...]) -> dict[str, Any]:
         row = torch.tensor([ids], dtype=torch.long)

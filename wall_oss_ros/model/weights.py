@@ -20,8 +20,6 @@ class WeightFiles(Protocol):
     """Names, shapes, and the tensors themselves in the order of the files."""
 
     shapes: dict[str, tuple[int, ...]]
-    dtypes: dict[str, str]
-    size: int
 
     def tensors(self) -> Iterator[tuple[str, Tensor]]:
         """Yield name and tensor; the tensor is good until the next one."""
@@ -38,8 +36,6 @@ class SafetensorsFiles:
         self._open = _safe_open()
         self._keys: list[tuple[Path, list[str]]] = []
         self.shapes: dict[str, tuple[int, ...]] = {}
-        self.dtypes: dict[str, str] = {}
-        self.size = 0
         for path in paths:
             try:
                 with self._open(str(path), framework="pt") as file:
@@ -47,9 +43,7 @@ class SafetensorsFiles:
                     for key in keys:
                         if key in self.shapes:
                             raise CheckpointError(f"{path}: '{key}' is in another file, too")
-                        view = file.get_slice(key)
-                        self.shapes[key] = tuple(view.get_shape())
-                        self.dtypes[key] = str(view.get_dtype())
+                        self.shapes[key] = tuple(file.get_slice(key).get_shape())
             except CheckpointError:
                 raise
             except Exception as error:  # SafetensorError is no public class of all versions
@@ -58,7 +52,6 @@ class SafetensorsFiles:
                     f"read: {error}; most likely a download that was cut short"
                 ) from None
             self._keys.append((path, keys))
-            self.size += path.stat().st_size
 
     def tensors(self) -> Iterator[tuple[str, Tensor]]:
         """Yield name and tensor."""
@@ -85,8 +78,6 @@ class TorchFile:
         content = read_tensors(path)
         self._tensors = content
         self.shapes = {key: tuple(value.shape) for key, value in content.items()}
-        self.dtypes = {key: str(value.dtype) for key, value in content.items()}
-        self.size = path.stat().st_size
 
     def tensors(self) -> Iterator[tuple[str, Tensor]]:
         """Yield name and tensor."""

@@ -296,3 +296,36 @@ def test_nothing_to_go_on_from_is_plain_generation(model: WallOssModel) -> None:
     for guidance in (None, Guidance()):
         empty = continuation(0, guidance, rows=0)
         assert torch.equal(engine.generate(inputs, continuation=empty).normalized, plain)
+
+
+class NoGradients:
+    """Records, but no third stage of a program: as a driver without gradients in graphs would."""
+
+    def __init__(self) -> None:
+        self.recorded = 0
+
+    def record(self, work: Callable[[], None]) -> Callable[[], None]:
+        self.recorded += 1
+        if self.recorded > 3:
+            raise RuntimeError("no gradients in a graph")
+        return GraphLike().record(work)
+
+
+def test_where_guidance_cannot_be_recorded_only_guidance_runs_step_by_step(
+    model: WallOssModel, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = Engine(model, "graphs", steps=STEPS, recorder=NoGradients())
+    inputs, going_on = make_inputs(model, 17), continuation(2, Guidance())
+    with caplog.at_level(logging.WARNING):
+        out = engine.generate(inputs, continuation=going_on)
+    assert engine.kind == "graphs"
+    assert "guidance cannot be recorded here (RuntimeError: no gradients" in caplog.text
+    expected = Engine(model, "eager", steps=STEPS).generate(inputs, continuation=going_on)
+    torch.testing.assert_close(out.normalized, expected.normalized, atol=1e-5, rtol=1e-5)
+
+
+def test_an_output_says_whether_it_had_to_be_prepared_for(model: WallOssModel) -> None:
+    engine = Engine(model, "graphs", steps=STEPS, bucket=16, recorder=GraphLike())
+    said = [engine.generate(make_inputs(model, 18, words)).prepared for words in (5, 5, 40, 6, 41)]
+    assert said == [True, False, True, False, False]
+    assert not Engine(model, "eager", steps=STEPS).generate(make_inputs(model, 18)).prepared

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from wall_oss_ros.core import action_space
 from wall_oss_ros.core.chunk import PolicyOutput, StageTimes
 from wall_oss_ros.core.contract import RobotContract
-from wall_oss_ros.core.errors import PolicyError
+from wall_oss_ros.core.errors import ModelError, PolicyError
 from wall_oss_ros.core.observation import Observation
 from wall_oss_ros.core.rotation import Array
 from wall_oss_ros.model import WallOssModel
+from wall_oss_ros.model.device import pick_device, pick_dtype
 from wall_oss_ros.model.engine import Engine
 from wall_oss_ros.model.inputs import FlowInputs, check_flow_inputs
 from wall_oss_ros.model.layout import known_columns
@@ -78,7 +79,7 @@ class WallOssPolicy:
             )
         device = self._device()
         self._model = model = WallOssModel.from_pretrained(
-            self._checkpoint, dtype=self._dtype(device), device=device
+            self._checkpoint, dtype=pick_dtype(self._settings.dtype, device), device=device
         )
         self._processor = Processor(
             Tokenizer.load(self._checkpoint),
@@ -269,21 +270,7 @@ class WallOssPolicy:
         self._prepared.add(key)
 
     def _device(self) -> torch.device:
-        name = self._settings.device
-        if name == "auto":
-            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
         try:
-            device = torch.device(name)
-            torch.empty(1, device=device)
-        except (RuntimeError, AssertionError) as error:
-            first = str(error).splitlines()[0]
-            raise PolicyError(f"wall_oss.device is '{name}': {first}") from None
-        if device.type not in ("cpu", "cuda"):
-            raise PolicyError(f"wall_oss.device is '{name}'; expected auto, cpu, cuda or cuda:<n>")
-        return device
-
-    def _dtype(self, device: torch.device) -> torch.dtype:
-        if self._settings.dtype == "auto":
-            return torch.bfloat16 if device.type == "cuda" else torch.float32
-        dtype: torch.dtype = getattr(torch, self._settings.dtype)
-        return dtype
+            return pick_device(self._settings.device)
+        except ModelError as error:
+            raise PolicyError(f"wall_oss.device is '{self._settings.device}': {error}") from None

@@ -185,9 +185,7 @@ def test_an_unexpected_error_ends_in_fault_and_not_in_silence(scene, policy):
     assert not scene.chunks
     # It was the inference that ended, not the thread: enabled again it goes on.
     policy.error = None
-    client = scene.table.node.create_client(SetBool, "policy/enable")
-    scene.table.spin_until(client.service_is_ready, "the service")
-    client.call_async(SetBool.Request(data=True))
+    scene.table.call(SetBool, "policy/enable", SetBool.Request(data=True))
     scene.table.spin_until(lambda: scene.chunks, "a chunk after all")
 
 

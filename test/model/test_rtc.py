@@ -19,15 +19,16 @@ from wall_oss_ros.core.errors import ModelError
 from wall_oss_ros.model.flow import Velocity, integrate, sliding, times
 from wall_oss_ros.model.rtc import (
     SCHEDULES,
+    Continuation,
     Guidance,
     guidance_weight,
-    guided,
-    hard_prefix,
     prefix_weights,
+    pulled,
     with_prefix,
 )
 
 HORIZON = 8
+EVERY_ROW = Guidance("ones")
 schedules = pytest.mark.parametrize("schedule", list(SCHEDULES))
 Change = Callable[[Velocity], Velocity]
 
@@ -54,11 +55,14 @@ class Flow:
         self.when = model.inference_times(10)
         self.target = model.masked_target(model.normalizer_keys(None, 1))
 
-    def chunk(self, inner: Change = lambda v: v, outer: Change = lambda v: v) -> Tensor:
-        """Generate as the model does, the velocity changed before and after `sliding`."""
-        velocity = sliding(inner(self.velocity), self.noise, self.target, self.mask)
+    def chunk(self, change: Change = lambda v: v, held: Continuation | None = None) -> Tensor:
+        """Generate as the engine does, the velocity changed before `sliding` or rows held in it."""
+        free, target = self.mask, self.target
+        if held is not None:
+            free, target = held.hold(free, target, self.mask)
+        velocity = sliding(change(self.velocity), self.noise, target, free)
         with torch.no_grad():
-            return integrate(outer(velocity), self.noise, self.when)
+            return integrate(velocity, self.noise, self.when)
 
 
 @functools.cache
@@ -78,8 +82,10 @@ def distance(chunk: Tensor, rows: Tensor) -> float:
     return float(((chunk[:, :count] - rows) * flow().mask[:, :count]).norm())
 
 
-def pull(rows: Tensor, weights: Tensor, max_weight: float = 10.0) -> Change:
-    return lambda velocity: guided(velocity, rows, weights, flow().mask, max_weight)
+def pull(rows: Tensor, delay: int = 0, guidance: Guidance = EVERY_ROW) -> Change:
+    mask = flow().mask
+    target, weights = Continuation(rows, delay, guidance).pull(mask)
+    return lambda velocity: pulled(velocity, target, weights, mask, guidance.max_weight)
 
 
 # Without rows to go on from
@@ -91,21 +97,20 @@ def test_the_harness_generates_what_the_model_generates() -> None:
 
 @schedules
 def test_without_rows_guidance_changes_nothing(schedule: str) -> None:
-    weights = Guidance(schedule).weights(0, 0, HORIZON)
-    assert torch.equal(flow().chunk(pull(old_rows(0), weights)), flow().answer)
+    chunk = flow().chunk(pull(old_rows(0), 0, Guidance(schedule)))
+    assert torch.equal(chunk, flow().answer)
 
 
 def test_without_weight_guidance_changes_nothing_and_reads_nothing() -> None:
     nothing = torch.full((1, HORIZON, 26), math.nan)
-    assert torch.equal(flow().chunk(pull(nothing, torch.zeros(HORIZON))), flow().answer)
-    chunk = flow().chunk(pull(old_rows(), torch.ones(HORIZON), max_weight=0.0))
+    assert torch.equal(flow().chunk(pull(nothing, 0, Guidance("zeros"))), flow().answer)
+    chunk = flow().chunk(pull(old_rows(), 0, Guidance("ones", max_weight=0.0)))
     assert torch.equal(chunk, flow().answer)
 
 
 def test_without_committed_rows_a_hard_prefix_changes_nothing() -> None:
-    rows, mask = old_rows(0), flow().mask
-    chunk = flow().chunk(outer=lambda v: hard_prefix(v, flow().noise, rows, 0, mask))
-    assert torch.equal(with_prefix(chunk, rows, 0, mask), flow().answer)
+    assert torch.equal(hard(old_rows(0), 0), flow().answer)
+    assert torch.equal(hard(old_rows(), 0), flow().answer)
 
 
 # The weights of rows
@@ -175,7 +180,7 @@ def test_the_weight_is_that_of_the_paper_and_bounded_at_every_time() -> None:
 
 @pytest.mark.parametrize("time", [0.0, 1e-30, 0.5, 1.0 - 1e-7, 1.0])
 def test_a_guided_velocity_is_finite_at_every_time(time: float) -> None:
-    velocity = pull(old_rows(), torch.ones(HORIZON))(flow().velocity)
+    velocity = pull(old_rows())(flow().velocity)
     assert torch.isfinite(velocity(flow().noise, torch.tensor(time))).all()
 
 
@@ -184,7 +189,9 @@ def test_the_correction_is_the_gradient_of_the_distance(time: float) -> None:
     """Against finite differences, in float64: every tenth of the 208 numbers of x."""
     flow64 = double()
     rows, mask, when = old_rows().double(), flow().mask.double(), torch.tensor(time).double()
+    guidance = Guidance("exp", overlap_end=7)
     weights = prefix_weights(3, 7, HORIZON, "exp").double()
+    target, weight = Continuation(rows, 3, guidance).pull(mask)
     x = flow().noise.double()
 
     def badness(at: Tensor) -> float:
@@ -192,8 +199,8 @@ def test_the_correction_is_the_gradient_of_the_distance(time: float) -> None:
         return float(0.5 * (weights[:, None] * mask * (rows - end) ** 2).sum())
 
     with torch.no_grad():
-        pulled = guided(flow64, rows, weights, mask, 10.0)(x, when)
-        correction = (pulled - flow64(x, when)) / guidance_weight(when, 10.0)
+        changed = pulled(flow64, target, weight, mask, 10.0)(x, when)
+        correction = (changed - flow64(x, when)) / guidance_weight(when, 10.0)
         step = 1e-5
         for index in range(0, x.numel(), 10):
             nudge = torch.zeros_like(x)
@@ -212,7 +219,7 @@ def double() -> Velocity:
 
 def test_the_model_itself_gives_the_gradient() -> None:
     """In float32 and against one difference along the gradient: the caches hide nothing of it."""
-    rows, weights, time = old_rows(), torch.ones(HORIZON), torch.tensor(0.4)
+    rows, time = old_rows(), torch.tensor(0.4)
     velocity = flow().velocity
     x = flow().noise
 
@@ -221,8 +228,8 @@ def test_the_model_itself_gives_the_gradient() -> None:
         return 0.5 * (flow().mask * (rows - end) ** 2).sum()
 
     with torch.no_grad():
-        pulled = pull(rows, weights)(velocity)(x, time)
-        correction = (pulled - velocity(x, time)) / guidance_weight(time, 10.0)
+        changed = pull(rows)(velocity)(x, time)
+        correction = (changed - velocity(x, time)) / guidance_weight(time, 10.0)
         step = 1e-3 * correction
         slope = float(badness(x - step) - badness(x + step)) / 2e-3
     assert slope == pytest.approx(float(correction.double().square().sum()), rel=1e-2)
@@ -233,56 +240,53 @@ def test_the_model_itself_gives_the_gradient() -> None:
 
 @schedules
 def test_a_guided_chunk_is_nearer_to_the_rows_that_are_committed(schedule: str) -> None:
-    weights = Guidance(schedule).weights(3, HORIZON, HORIZON)
-    chunk = flow().chunk(pull(old_rows(), weights))
+    chunk = flow().chunk(pull(old_rows(), 3, Guidance(schedule)))
     committed = old_rows(3)
     assert distance(chunk, committed) < 0.5 * distance(flow().answer, committed)
 
 
 def test_the_larger_the_weight_the_nearer() -> None:
-    weights = prefix_weights(4, HORIZON, HORIZON, "exp")
     far = [
-        distance(flow().chunk(pull(old_rows(), weights, beta)), old_rows(4))
+        distance(flow().chunk(pull(old_rows(), 4, Guidance("exp", beta))), old_rows(4))
         for beta in (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
     ]
     assert far == sorted(far, reverse=True)
 
 
 def test_no_step_corrects_by_more_than_the_bound() -> None:
-    x, weights = flow().noise, torch.ones(HORIZON)
-    velocity = flow().velocity
+    x, velocity = flow().noise, flow().velocity
     for time in (0.0, 0.1, 0.5, 0.9, 1.0):
         when = torch.tensor(time)
         with torch.no_grad():
             plain = velocity(x, when)
-            unit = pull(old_rows(), weights, 1.0)(velocity)(x, when) - plain  # weight 1
-            bounded = pull(old_rows(), weights, 3.0)(velocity)(x, when) - plain
+            unit = pull(old_rows(), 0, Guidance("ones", 1.0))(velocity)(x, when) - plain  # weight 1
+            bounded = pull(old_rows(), 0, Guidance("ones", 3.0))(velocity)(x, when) - plain
         assert bounded.norm() <= 3.0 * unit.norm() * (1 + 1e-4)
 
 
 def test_masked_dimensions_slide_as_without_guidance() -> None:
-    chunk = flow().chunk(pull(old_rows(), torch.ones(HORIZON)))
+    chunk = flow().chunk(pull(old_rows()))
     masked = flow().mask == 0
     assert masked.any()
     assert torch.equal(chunk[masked], flow().answer[masked])
 
 
 def test_rows_of_no_weight_are_not_read() -> None:
-    weights = prefix_weights(2, 5, HORIZON, "exp")
+    guidance = Guidance("exp", overlap_end=5)
     filled = torch.full((1, HORIZON, 26), math.nan)
     filled[:, :5] = old_rows(5)
-    expected = flow().chunk(pull(old_rows(5), weights))
+    expected = flow().chunk(pull(old_rows(5), 2, guidance))
     assert torch.isfinite(expected).all()
-    assert torch.equal(flow().chunk(pull(filled, weights)), expected)
+    assert torch.equal(flow().chunk(pull(filled, 2, guidance)), expected)
 
 
 def test_guidance_leaves_no_gradients_behind() -> None:
-    velocity = pull(old_rows(), torch.ones(HORIZON))(flow().velocity)
+    velocity = pull(old_rows())(flow().velocity)
     assert not velocity(flow().noise, torch.tensor(0.5)).requires_grad
 
 
 def test_guidance_says_that_inference_mode_forbids_it() -> None:
-    velocity = pull(old_rows(), torch.ones(HORIZON))(flow().velocity)
+    velocity = pull(old_rows())(flow().velocity)
     with torch.inference_mode(), pytest.raises(ModelError, match="use torch.no_grad"):
         velocity(flow().noise, torch.tensor(0.5))
 
@@ -290,8 +294,8 @@ def test_guidance_says_that_inference_mode_forbids_it() -> None:
 # A hard prefix
 
 
-def hard(rows: Tensor, delay: int, inner: Change = lambda v: v) -> Tensor:
-    chunk = flow().chunk(inner, lambda v: hard_prefix(v, flow().noise, rows, delay, flow().mask))
+def hard(rows: Tensor, delay: int, change: Change = lambda v: v) -> Tensor:
+    chunk = flow().chunk(change, Continuation(rows, delay))
     return with_prefix(chunk, rows, delay, flow().mask)
 
 
@@ -334,10 +338,24 @@ def test_holding_the_models_own_rows_gives_its_own_chunk() -> None:
     assert far < 0.1
 
 
-def test_a_hard_prefix_and_guidance_go_together() -> None:
+def test_what_is_not_held_is_left_as_it_was_given() -> None:
+    """Also where masked dimensions run free: `free` and `target` of one number each."""
+    mask, rows = flow().mask, old_rows(3)
+    held = (torch.arange(HORIZON) < 3)[:, None] & (mask > 0)
+    for free, target in ((mask, flow().target), (torch.ones(1), torch.zeros(1))):
+        new_free, new_target = Continuation(rows, 3).hold(free, target, mask)
+        assert new_free.shape == new_target.shape == mask.shape
+        assert (new_free[held] == 0.0).all()
+        assert torch.equal(new_target[:, :3][held[:, :3]], rows[held[:, :3]])
+        assert torch.equal(new_free[~held], free.expand(mask.shape)[~held])
+        assert torch.equal(new_target[~held], target.expand(mask.shape)[~held])
+
+
+def test_after_guidance_committed_rows_are_set_and_the_others_are_nearer_than_without() -> None:
     rows = old_rows()
-    weights = prefix_weights(3, HORIZON, HORIZON, "linear")
-    chunk = hard(rows, 3, pull(rows, weights))
+    guided = flow().chunk(pull(rows, 3, Guidance("linear")))
+    chunk = with_prefix(guided, rows, 3, flow().mask)
+    assert torch.equal(chunk[:, 3:], guided[:, 3:])
     active = flow().mask[:, :3] > 0
     assert torch.equal(chunk[:, :3][active], rows[:, :3][active])
     assert distance(chunk, rows) < distance(hard(rows, 3), rows)
@@ -353,29 +371,34 @@ def test_a_hard_prefix_and_guidance_go_together() -> None:
         (torch.zeros(1, 9, 26), r"\(1, 9, 26\)"),
         (torch.zeros(1, 8, 20), r"\(1, 8, 20\)"),
         (torch.zeros(8, 26), r"\(8, 26\)"),
-        (torch.zeros(1, 2, 26), "3 rows are bound to the old chunk, which has 2 left"),
+        (torch.zeros(1, 2, 26), "3 rows are (bound|committed).*old chunk.* has 2 left"),
         (torch.full((1, 8, 26), math.inf), "committed row 0 is not finite in dimension"),
     ],
 )
 def test_rows_that_cannot_be_used_are_refused(rows: Tensor, fault: str) -> None:
-    weights = prefix_weights(3, 3, HORIZON, "ones")
+    mask, target = flow().mask, flow().target
     with pytest.raises(ModelError, match=fault):
-        guided(flow().velocity, rows, weights, flow().mask, 10.0)
+        Continuation(rows, 3, Guidance("zeros")).pull(mask)
     with pytest.raises(ModelError, match=fault):
-        hard_prefix(flow().velocity, flow().noise, rows, 3, flow().mask)
+        Continuation(rows, 3).hold(mask, target, mask)
     with pytest.raises(ModelError, match=fault):
         with_prefix(flow().answer, rows, 3, flow().mask)
 
 
 def test_less_than_no_rows_are_refused() -> None:
+    mask, target = flow().mask, flow().target
+    with pytest.raises(ModelError, match="-1 rows are committed"):
+        Continuation(old_rows(), -1, Guidance()).pull(mask)
     with pytest.raises(ModelError, match="-1 committed rows"):
-        with_prefix(flow().answer, old_rows(), -1, flow().mask)
+        Continuation(old_rows(), -1).hold(mask, target, mask)
+    with pytest.raises(ModelError, match="-1 committed rows"):
+        with_prefix(flow().answer, old_rows(), -1, mask)
 
 
 def test_times_of_the_model_end_before_one_and_the_prefix_does_not() -> None:
     assert float(times(10, 0.999, 1.0)[-1]) < 1.0
     rows, delay = old_rows(2), 2
-    chunk = flow().chunk(outer=lambda v: hard_prefix(v, flow().noise, rows, delay, flow().mask))
+    chunk = flow().chunk(held=Continuation(rows, delay))
     active = flow().mask[:, :delay] > 0
     assert not torch.equal(chunk[:, :delay][active], rows[active])
     assert torch.allclose(chunk[:, :delay][active], rows[active], atol=1e-2)

@@ -1,16 +1,18 @@
 """Real-time chunking: a new chunk that goes on from the rows the robot is already following.
 
-Two ways to tell a flow what its first rows are. `guided` pulls every step towards the old rows,
-hard where they are committed and ever softer behind (Black et al., "Real-Time Execution of Action
-Chunking Flow Policies", arXiv 2506.07339; pseudo-inverse guidance of flows, Pokle et al., arXiv
-2310.04432). `hard_prefix` makes the committed rows what they are and generates the rest in sight of
-them, as in arXiv 2512.05964 but for a model that was not trained for it: the rows arrive with the
-flow, as noisy as the others, not clean from the start. It costs nothing; guidance costs a backward
-pass through the action rows in every step.
+Two ways to tell a flow what its first rows are, each made from a `Continuation`. `pull` is for
+`pulled`, which draws every step towards the old rows, hard where they are committed and ever softer
+behind (Black et al., "Real-Time Execution of Action Chunking Flow Policies", arXiv 2506.07339;
+pseudo-inverse guidance of flows, Pokle et al., arXiv 2310.04432). `hold` is for `flow.sliding`,
+which takes the committed rows straight from noise to what they are while the rest is generated in
+sight of them, as in arXiv 2512.05964 but for a model that was not trained for it: the rows arrive
+with the flow, as noisy as rows should be at that time, not clean from the start. It costs nothing;
+guidance costs a backward pass through the action rows in every step. After either, `with_prefix`
+sets the committed rows exactly.
 
 Rows are normalised and relative to the new observation's state (`core.committed` makes them so);
-t = 0 is noise and t = 1 the action, as in `flow`. Both hold back where there is nothing to go on
-from: without committed rows the velocity comes back untouched.
+t = 0 is noise and t = 1 the action, as in `flow`. Without rows to go on from both give the chunk
+that the model gives by itself.
 """
 
 from __future__ import annotations
@@ -99,6 +101,8 @@ class Continuation:
     def pull(self, dof_mask: Tensor) -> tuple[Tensor, Tensor]:
         """Return target and weight of each number, (B, H, D), for `pulled`.
 
+        What stands in a row of weight 0 is not read.
+
         Raises:
             ModelError: for shapes that do not fit, rows that are missing or not finite.
         """
@@ -112,6 +116,9 @@ class Continuation:
 
     def hold(self, free: Tensor, target: Tensor, dof_mask: Tensor) -> tuple[Tensor, Tensor]:
         """Return `free` and `target` (B, H, D) of `flow.sliding` with the committed rows held.
+
+        Only active dimensions are; the others stay as given. Where the times end before 1 the held
+        rows do too: `with_prefix` sets them afterwards.
 
         Raises:
             ModelError: for shapes that do not fit, rows that are missing or not finite.
@@ -158,8 +165,8 @@ def guidance_weight(time: Tensor, max_weight: float) -> Tensor:
     return ((time * time + rest * rest) / (time * rest).clamp(min=0.0)).clamp(max=max_weight)
 
 
-def guided(
-    velocity: Velocity, committed: Tensor, weights: Tensor, dof_mask: Tensor, max_weight: float
+def pulled(
+    velocity: Velocity, target: Tensor, pull: Tensor, dof_mask: Tensor, max_weight: float
 ) -> Velocity:
     """Return a velocity that is pulled towards the rows of the old chunk.
 
@@ -169,37 +176,14 @@ def guided(
 
     Args:
         velocity: of all dimensions; differentiable in x.
-        committed: (B, V, D) normalised rows of the old chunk, the first V of the new one.
-        weights: (H,) of each row, `prefix_weights`; 0 for rows from V on. What stands in a row
-            of weight 0 is not read.
+        target: (B, H, D) where the rows should end, from `Continuation.pull`, which checks it;
+            not read where `pull` is 0.
+        pull: (B, H, D) weight of each number.
         dof_mask: (B, H, D), 1 for active dimensions; the others are left to `flow.sliding`.
         max_weight: largest weight of the correction.
 
     Raises:
-        ModelError: for shapes that do not fit, rows that are bound but missing or not finite; and
-            when it is called under ``torch.inference_mode``, which allows no gradients.
-    """
-    weights = weights.to(dof_mask)
-    bound = weights > 0
-    if not bool(bound.any()) or max_weight == 0:
-        return velocity
-    target = _rows(committed, dof_mask, int(bound.nonzero().max()) + 1)
-    pull = weights[:, None] * dof_mask
-    _check_finite(target, pull)
-    return pulled(velocity, target, pull, dof_mask, max_weight)
-
-
-def pulled(
-    velocity: Velocity, target: Tensor, pull: Tensor, dof_mask: Tensor, max_weight: float
-) -> Velocity:
-    """Return `guided` without its checks, which wait for the device.
-
-    Args:
-        velocity: of all dimensions; differentiable in x.
-        target: (B, H, D) where the rows should end; not read where `pull` is 0.
-        pull: (B, H, D) weight of each number.
-        dof_mask: (B, H, D), 1 for active dimensions.
-        max_weight: largest weight of the correction.
+        ModelError: when it is called under ``torch.inference_mode``, which allows no gradients.
     """
 
     def changed(x: Tensor, time: Tensor) -> Tensor:
@@ -218,37 +202,11 @@ def pulled(
     return changed
 
 
-def hard_prefix(
-    velocity: Velocity, noise: Tensor, committed: Tensor, delay: int, dof_mask: Tensor
-) -> Velocity:
-    """Return a velocity that lets the first rows slide straight from noise to what they are.
-
-    On their way they are as noisy as rows should be at that time, so the network reads them as it
-    was trained to. To be put around every other change of the velocity. Where the times end before
-    1 the rows do too: `with_prefix` sets them afterwards.
-
-    Args:
-        velocity: of all rows.
-        noise: (B, H, D) x at time 0.
-        committed: (B, V, D) normalised rows of the old chunk, the first V of the new one.
-        delay: rows to hold, at most V.
-        dof_mask: (B, H, D), 1 for active dimensions; the others go on as before.
-
-    Raises:
-        ModelError: for shapes that do not fit, rows that are missing or not finite.
-    """
-    if delay == 0:
-        return velocity
-    target, held = _held(committed, delay, dof_mask)
-    slide = torch.where(held, target - noise, 0.0)
-    return lambda x, time: torch.where(held, slide, velocity(x, time))
-
-
 def with_prefix(actions: Tensor, committed: Tensor, delay: int, dof_mask: Tensor) -> Tensor:
     """Return a finished chunk (B, H, D) with its first rows exactly as they were committed.
 
     Raises:
-        ModelError: as `hard_prefix`.
+        ModelError: as `Continuation.hold`.
     """
     if delay == 0:
         return actions

@@ -77,6 +77,8 @@ class LifecycleManager(Node):
                 if self._ending.requested:
                     return
                 if not client.transition(what, timeout_s) and not self._ending.requested:
+                    # On a busy machine the other graph's nodes are discovered late.
+                    self._refuse_a_second_graph()
                     raise BringUpError(
                         f"node '{client.name}' could not {what}; its own output says why"
                     )

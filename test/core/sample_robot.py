@@ -119,10 +119,7 @@ def observation(contract: RobotContract, stamp_ns: int) -> Observation:
 
 def mask_of(*parts: str) -> Array:
     """The mask (26,) that commands these parts."""
-    mask = np.zeros(action_space.ACTION_DIM, dtype=bool)
-    for part in parts:
-        mask[action_space.part_columns(part)] = True
-    return mask
+    return action_space.part_mask(parts)
 
 
 def make_chunk(

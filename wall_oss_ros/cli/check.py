@@ -10,8 +10,6 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from wall_oss_ros.cli.pictures import Pixels, made_up_picture, read_pictures
 from wall_oss_ros.core import action_space
 from wall_oss_ros.core.contract import RobotContract, load_contract
@@ -31,7 +29,6 @@ _FILES = (
     "tokenizer.json",
 )
 _INDENT = 15
-_INSTRUCTION = "pick up the red cube and put it into the box"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="picture of a camera, e.g. face_view=front.jpg; once per camera, in the model's order "
         "(made-up pictures without)",
     )
-    add("--instruction", default=_INSTRUCTION, help="what to do")
+    add("--instruction", help="what to do")
     add("--normalizer-key", help="of the statistics; needed where the checkpoint has several")
     add("--steps", type=int, default=10, help="Euler steps")
     add("--seed", type=int, default=0, help="of the noise")
@@ -104,7 +101,7 @@ def run(options: argparse.Namespace) -> int:
         _print_line(name, text)
     _print_line("asked for", f"{trial.horizon} rows in {options.steps} steps, seed {trial.seed}")
     _print_line("looking at", ", ".join(options.image) or "made-up pictures")
-    _print_line("instruction", options.instruction)
+    _print_line("instruction", trial.instruction)
     print(flush=True)
     engine = Engine(model, "eager", steps=options.steps)
     findings = try_out(engine, Processor(tokenizer, model.config, settings), images, trial)
@@ -168,7 +165,7 @@ def _trial(
 ) -> Trial:
     """Return what is asked of the model, by the options first, then the contract."""
     from wall_oss_ros.model.sanity import Limits
-    from wall_oss_ros.model.trial import Trial, check_statistics
+    from wall_oss_ros.model.trial import INSTRUCTION, Trial, check_statistics
 
     wanted = options.normalizer_key or (contract.model.normalizer_key if contract else None)
     try:
@@ -180,13 +177,11 @@ def _trial(
     limits, parts, horizon = Limits(), None, model.config.horizon
     if contract is not None:
         limits, horizon = Limits.of(contract), contract.action.horizon
-        parts = np.zeros(action_space.ACTION_DIM, dtype=np.bool_)
-        for part in contract.commanded_parts:
-            parts[action_space.part_columns(part)] = True
+        parts = action_space.part_mask(contract.commanded_parts)
     return Trial(
-        instruction=options.instruction,
         key=key,
         horizon=horizon,
+        instruction=INSTRUCTION if options.instruction is None else options.instruction,
         seed=options.seed,
         parts=parts,
         limits=limits,

@@ -6,7 +6,11 @@ states them). Everything else (composition, messages, markers, documentation) de
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 SIDES = ("left", "right")
 
@@ -74,3 +78,11 @@ def part_columns(part: str) -> list[int]:
         if field.part == part
         for column in range(field.start, field.start + field.size)
     ]
+
+
+def part_mask(parts: Iterable[str]) -> NDArray[np.bool_]:
+    """Return (26,) bool, true in every column that belongs to one of the parts."""
+    mask = np.zeros(ACTION_DIM, dtype=np.bool_)
+    for part in parts:
+        mask[part_columns(part)] = True
+    return mask

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from wall_oss_ros.core import action_space, rotation
 from wall_oss_ros.core.chunk import NANOSECONDS
-from wall_oss_ros.core.motion import LINEAR_COLUMNS
+from wall_oss_ros.core.motion import GRIPPER_COLUMNS, LINEAR_COLUMNS
 from wall_oss_ros.core.pose import frozen_array
 from wall_oss_ros.core.rates import Percentiles
 from wall_oss_ros.core.relative import absolute_actions, neutral_row, relative_actions
@@ -28,7 +28,7 @@ _SAME_ROW = 1e-6
 
 # Grippers and base twist are commands, not places: between two rows there is nothing.
 _STEPPED_COLUMNS = [
-    *(action_space.GRIPPER[side] for side in action_space.SIDES),
+    *GRIPPER_COLUMNS,
     *range(*action_space.BASE.indices(action_space.ACTION_DIM)),
 ]
 

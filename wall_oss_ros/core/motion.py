@@ -28,7 +28,7 @@ LINEAR_PART = ("left_arm",) * 3 + ("right_arm",) * 3 + ("lift",) + ("head",) * 2
 TOOL = {"left": slice(0, 3), "right": slice(3, 6)}
 LIFT, HEAD = 6, slice(7, 9)
 
-_GRIPPER_COLUMNS = [action_space.GRIPPER[side] for side in action_space.SIDES]
+GRIPPER_COLUMNS = [action_space.GRIPPER[side] for side in action_space.SIDES]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +71,7 @@ def at_rest(state: Array) -> Motion:
             ]
         ),
         angular_velocity=np.zeros((2, 3)),
-        grippers=state[_GRIPPER_COLUMNS],
+        grippers=state[GRIPPER_COLUMNS],
         base_twist=np.zeros(3),
     )
 
@@ -119,7 +119,7 @@ class ChunkTrajectory:
         back = orientation[:1] if rows == 1 else orientation[1:2]
         start = orientation[:1] @ np.swapaxes(back, -1, -2) @ orientation[:1]
         self._rotation = np.concatenate([start, orientation])  # (rows + 1, 2, 3, 3)
-        self._grippers = actions[:, _GRIPPER_COLUMNS].copy()  # (rows, 2)
+        self._grippers = actions[:, GRIPPER_COLUMNS].copy()  # (rows, 2)
         self._base = actions[:, action_space.BASE].copy()  # (rows, 3)
         self._keep_uncommanded(chunk, before)
         self._tangent = np.gradient(self._linear, self._dt, axis=0)

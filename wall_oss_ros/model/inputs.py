@@ -252,22 +252,23 @@ def check_flow_inputs(
     config: ModelConfig,
     *,
     input_ids: Any,
-    attention_mask: Any,
-    pixel_values: Any,
-    image_grid_thw: Any,
-    images: Sequence[Any],
+    attention_mask: Any = None,
+    pixel_values: Any = None,
+    image_grid_thw: Any = None,
+    images: Sequence[Any] = (),
     proprioception: Any,
     agent_pos_mask: Any,
     dof_mask: Any,
     moe_token_types: Any,
     action_horizon: int,
     action_dim: int | None,
-    noise: Any,
-    generator: torch.Generator | None,
+    noise: Any = None,
+    generator: torch.Generator | None = None,
 ) -> FlowInputs:
     """Check everything; best done on the CPU, as a check waits for the device.
 
-    Tokens behind the action rows are dropped: no action row sees them.
+    The arguments are those of `generate_flow_action`. Tokens behind the action rows are dropped: no
+    action row sees them.
 
     Raises:
         ModelError: naming the argument, what was got and what was expected.

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from wall_oss_ros.model.config import VisionConfig
+from wall_oss_ros.model.config import ModelConfig, VisionConfig
 from wall_oss_ros.model.images import patchify
+from wall_oss_ros.model.inputs import FlowInputs, check_flow_inputs
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,3 +78,23 @@ class ModelInputs(TextInputs):
             "action_horizon": self.dof_mask.shape[1],
             "action_dim": self.dof_mask.shape[2],
         }
+
+    def checked(
+        self,
+        config: ModelConfig,
+        *,
+        noise: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> FlowInputs:
+        """Return what an engine takes, the pictures as they are.
+
+        Args:
+            config: of the model.
+            noise: (1, H, action_dim) the starting point; drawn where None.
+            generator: of the noise, on the CPU.
+
+        Raises:
+            ModelError: as `check_flow_inputs`.
+        """
+        arguments = self.arguments(uint8=True)
+        return check_flow_inputs(config, **arguments, noise=noise, generator=generator)

@@ -115,9 +115,6 @@ def random_inputs(
     return check_flow_inputs(
         config,
         input_ids=torch.tensor([[*ids, *[action] * horizon]]),
-        attention_mask=None,
-        pixel_values=None,
-        image_grid_thw=None,
         images=[
             torch.randint(0, 256, (resolution, resolution, 3), dtype=torch.uint8, generator=draw)
             for _ in range(cameras)
@@ -128,6 +125,5 @@ def random_inputs(
         moe_token_types=torch.tensor([[0] * len(ids) + [1] * horizon]),
         action_horizon=horizon,
         action_dim=config.action_dim,
-        noise=None,
         generator=draw,
     )

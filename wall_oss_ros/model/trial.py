@@ -14,11 +14,14 @@ from torch import Tensor
 from wall_oss_ros.core.errors import CheckpointError, ModelError
 from wall_oss_ros.model.config import ModelConfig
 from wall_oss_ros.model.engine import Engine
-from wall_oss_ros.model.inputs import FlowInputs, check_flow_inputs
+from wall_oss_ros.model.inputs import FlowInputs
 from wall_oss_ros.model.layout import PADDING, columns_of, known_columns
 from wall_oss_ros.model.processor import Processor
 from wall_oss_ros.model.sanity import Finding, Limits, compare_runs, examine
 from wall_oss_ros.model.wall_oss import WallOssModel
+
+# Where nobody gave another.
+INSTRUCTION = "pick up the red cube and put it into the box"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +29,18 @@ class Trial:
     """What is asked of the model.
 
     Attributes:
-        instruction: what to do.
         key: of the normalisation statistics.
         horizon: action rows.
+        instruction: what to do.
         seed: of the noise.
         parts: (action_dim,) 1 for dimensions that the robot has; None for all.
         limits: what the robot allows.
         tolerance: how much the two runs may differ, normalised.
     """
 
-    instruction: str
     key: str
     horizon: int
+    instruction: str = INSTRUCTION
     seed: int = 0
     parts: NDArray[np.bool_] | None = None
     limits: Limits = field(default_factory=Limits)
@@ -138,14 +141,7 @@ def _inputs(
         _as_mask(mask),
         trial.horizon,
     )
-    return check_flow_inputs(
-        config,
-        **given.arguments(uint8=True),
-        pixel_values=None,
-        image_grid_thw=None,
-        noise=None,
-        generator=torch.Generator().manual_seed(trial.seed),
-    )
+    return given.checked(config, generator=torch.Generator().manual_seed(trial.seed))
 
 
 def _as_mask(mask: NDArray[Any]) -> Tensor:

@@ -53,9 +53,7 @@ class ScriptedPolicy:
         self._contract = contract
         # Written by the node's thread, read once per inference: one reference, always whole.
         self._task: TaskState | None = None
-        self._mask = np.zeros(action_space.ACTION_DIM, dtype=np.bool_)
-        for part in contract.commanded_parts:
-            self._mask[action_space.part_columns(part)] = True
+        self._mask = action_space.part_mask(contract.commanded_parts)
         self.reset()
 
     def load(self) -> None:

@@ -19,7 +19,7 @@ from wall_oss_ros.core.rotation import Array
 from wall_oss_ros.model import WallOssModel
 from wall_oss_ros.model.device import pick_device, pick_dtype
 from wall_oss_ros.model.engine import Engine
-from wall_oss_ros.model.inputs import FlowInputs, check_flow_inputs
+from wall_oss_ros.model.inputs import FlowInputs
 from wall_oss_ros.model.layout import known_columns
 from wall_oss_ros.model.processor import Processor, ProcessorSettings
 from wall_oss_ros.model.prompt import SYSTEM_PROMPT
@@ -32,8 +32,6 @@ from wall_oss_ros.policies.wall_oss_settings import WallOssSettings
 
 log = logging.getLogger(__name__)
 
-# For the first inference, before anybody gave an instruction.
-_TRIAL_INSTRUCTION = "pick up the red cube and put it into the box"
 _END_OF_TEXT = 151643  # of the base model
 # Lengths of instructions that are prepared for before the robot may move.
 _WORDS_PREPARED = (2, 12, 24, 48)
@@ -98,9 +96,7 @@ class WallOssPolicy:
         self._key = check_statistics(model, wanted, self._checkpoint)
         self._state_statistics = model.normalizers.of_state(wanted or self._key)
         # Parts the robot has, and dimensions the checkpoint was trained on.
-        has = np.zeros(action_space.ACTION_DIM, dtype=np.bool_)
-        for part in self._contract.commanded_parts:
-            has[action_space.part_columns(part)] = True
+        has = action_space.part_mask(self._contract.commanded_parts)
         self._mask: NDArray[np.bool_] = has & known_columns(model.config)
         self._going_on = GoingOn(self._settings, self._contract.action.dt, self._mask)
         if model.config.horizon != self._horizon:
@@ -179,14 +175,7 @@ class WallOssPolicy:
             mask,
             self._horizon,
         )
-        return check_flow_inputs(
-            self._model.config,
-            **given.arguments(uint8=True),
-            pixel_values=None,
-            image_grid_thw=None,
-            noise=noise,
-            generator=self._noise,
-        )
+        return given.checked(self._model.config, noise=noise, generator=self._noise)
 
     def _continuation(self, rows: Array | None) -> Continuation | None:
         """Return the running chunk's rows (V, 26) in the model's numbers."""
@@ -231,7 +220,6 @@ class WallOssPolicy:
         grey = np.full((edge, edge, 3), 128, dtype=np.uint8)
         images = {camera.label: grey for camera in self._contract.cameras.values()}
         trial = Trial(
-            instruction=_TRIAL_INSTRUCTION,
             key=self._key,
             horizon=self._horizon,
             parts=has,

@@ -53,7 +53,7 @@ class Flow:
         self.velocity: Velocity = kept["velocity"]
         self.noise, self.mask = inputs.noise, inputs.dof_mask
         self.when = model.inference_times(10)
-        self.target = model.masked_target(model.normalizer_keys(None, 1))
+        _, self.target = model.free_and_target(self.mask, model.normalizer_keys(None, 1))
 
     def chunk(self, change: Change = lambda v: v, held: Continuation | None = None) -> Tensor:
         """Generate as the engine does, the velocity changed before `sliding` or rows held in it."""

@@ -18,9 +18,10 @@ from wall_oss_ros.core.contract import RobotContract, load_contract
 from wall_oss_ros.core.errors import PolicyError, WallOssError
 from wall_oss_ros.core.observation import Observation
 from wall_oss_ros.core.policy import LatencyAware
+from wall_oss_ros.model.engine import KINDS
 from wall_oss_ros.policies.registry import make_policy
 from wall_oss_ros.policies.wall_oss import WallOssPolicy
-from wall_oss_ros.policies.wall_oss_settings import WallOssSettings
+from wall_oss_ros.policies.wall_oss_settings import ENGINES, WallOssSettings
 
 ROBOTS = Path(__file__).parents[2] / "config" / "robots"
 QUICK = WallOssSettings(steps=2, resolution=56, engine="eager")
@@ -55,6 +56,10 @@ def seen(contract: RobotContract, after_ns: int = 0) -> Observation:
         for camera in scene.cameras
     )
     return replace(scene, cameras=cameras)
+
+
+def test_the_engines_are_those_of_the_model() -> None:
+    assert ENGINES == KINDS
 
 
 def test_its_answer_is_a_chunk_of_this_robot(contract: RobotContract, checkpoint: Path) -> None:

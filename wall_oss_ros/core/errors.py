@@ -49,6 +49,11 @@ class BringUpError(WallOssError):
     """The node graph cannot be started or did not come up."""
 
 
+def first_line(error: BaseException) -> str:
+    """Return what another library's error says, without the page that may follow; else its type."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
 def choices(valid: Iterable[str]) -> str:
     """Return the valid choices as they stand in every message: sorted, quoted, comma separated."""
     return ", ".join(f"'{name}'" for name in sorted(valid)) or "none"

@@ -139,7 +139,7 @@ def fill(
             if name not in made:
                 to = parameter_dtype(name, dtype)
                 made[name] = torch.empty(wanted[name], dtype=to, device=device)
-                _assign(model, name, made[name])
+                set_parameter(model, name, made[name])
             _copy(tensor, made[name], places[key], config)
     return statistics
 
@@ -228,7 +228,8 @@ def _unpadded(name: str, part: Tensor, axis: int, width: int) -> Tensor:
     return kept
 
 
-def _assign(model: nn.Module, name: str, value: Tensor) -> None:
+def set_parameter(model: nn.Module, name: str, value: Tensor) -> None:
+    """Put a tensor in the place of a parameter, as of one on the meta device."""
     parent, _, leaf = name.rpartition(".")
     setattr(model.get_submodule(parent), leaf, nn.Parameter(value, requires_grad=False))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from wall_oss_ros.core.errors import ModelError, choices
+from wall_oss_ros.core.errors import ModelError, choices, first_line
 
 DTYPES = {
     "bfloat16": torch.bfloat16,
@@ -38,8 +38,9 @@ def pick_device(name: str) -> torch.device:
     try:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise ModelError(f"device '{name}' does not work: {reason}; see `nvidia-smi`") from None
+        raise ModelError(
+            f"device '{name}' does not work: {first_line(error)}; see `nvidia-smi`"
+        ) from None
     return device
 
 

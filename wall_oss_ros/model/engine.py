@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from wall_oss_ros.core.errors import ModelError, choices
+from wall_oss_ros.core.errors import ModelError, choices, first_line
 from wall_oss_ros.model.flow import integrate, sliding
 from wall_oss_ros.model.inputs import FlowInputs
 from wall_oss_ros.model.layers import Run, call
@@ -196,10 +196,9 @@ class Engine:
                     self._programs.popitem(last=False)
                 return True
             except Exception as error:  # compilers and drivers fail in many ways
-                reason = (str(error).strip().splitlines() or [""])[0]
                 log.warning(
                     "engine '%s' does not work here (%s: %s); using '%s'",
-                    self.kind, type(error).__name__, reason, self._ways[1],
+                    self.kind, type(error).__name__, first_line(error), self._ways[1],
                 )  # fmt: skip
                 del self._ways[0]
                 self._programs.clear()
@@ -225,9 +224,7 @@ class Engine:
         """
         begin = time.perf_counter()
         keys = self.model.normalizer_keys(dataset_names, len(inputs.prompt))
-        free, target = torch.ones(1), torch.zeros(1)
-        if self.model.config.slide_masked:
-            free, target = inputs.dof_mask, self.model.masked_target(keys)
+        free, target = self.model.free_and_target(inputs.dof_mask, keys)
         pull: _Pull | None = None
         if continuation is not None and continuation.guidance is not None:
             pull = _Pull(*continuation.pull(inputs.dof_mask), continuation.guidance.max_weight)
@@ -286,7 +283,7 @@ class Engine:
             # A gradient inside a graph asks more of a driver; the other stages need not suffer.
             log.warning(
                 "guidance cannot be recorded here (%s: %s); it runs step by step",
-                type(error).__name__, (str(error).strip().splitlines() or [""])[0],
+                type(error).__name__, first_line(error),
             )  # fmt: skip
             recorded.guided[max_weight] = (name, work)
 

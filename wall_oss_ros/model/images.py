@@ -34,12 +34,7 @@ Size = tuple[int, int]
 
 
 def resize_steps(
-    height: int,
-    width: int,
-    long_side: int = OFF,
-    factor: int = FACTOR,
-    min_pixels: int = MIN_PIXELS,
-    max_pixels: int = MAX_PIXELS,
+    height: int, width: int, long_side: int = OFF, factor: int = FACTOR
 ) -> tuple[Size, Size]:
     """Return the two sizes, height and width [px] each, that a picture takes one after the other.
 
@@ -48,9 +43,8 @@ def resize_steps(
         width: of the picture [px].
         long_side: what the longer side becomes first [px]; -1 leaves it. The other keeps the
             aspect, rounded down.
-        factor: both sides then become the nearest multiples of this [px].
-        min_pixels: the result has at least so many.
-        max_pixels: the result has at most so many.
+        factor: both sides then become the nearest multiples of this [px], within the range of
+            pixels that Qwen2.5-VL takes.
 
     Raises:
         ModelError: for an empty picture, or one more than 200 times as long as wide.
@@ -66,19 +60,19 @@ def resize_steps(
         raise ModelError(
             f"picture is {width}x{height}; expected one side at most {MAX_ASPECT} times the other"
         )
-    return first, _multiples(*first, factor, min_pixels, max_pixels)
+    return first, _multiples(*first, factor)
 
 
-def _multiples(height: int, width: int, factor: int, min_pixels: int, max_pixels: int) -> Size:
+def _multiples(height: int, width: int, factor: int) -> Size:
     """Round half to even; outside the range of pixels scale into it, and round to its inside."""
     rows = max(factor, round(height / factor) * factor)
     columns = max(factor, round(width / factor) * factor)
-    if rows * columns > max_pixels:
-        shrink = math.sqrt(height * width / max_pixels)
+    if rows * columns > MAX_PIXELS:
+        shrink = math.sqrt(height * width / MAX_PIXELS)
         rows = max(factor, math.floor(height / shrink / factor) * factor)
         columns = max(factor, math.floor(width / shrink / factor) * factor)
-    elif rows * columns < min_pixels:
-        grow = math.sqrt(min_pixels / (height * width))
+    elif rows * columns < MIN_PIXELS:
+        grow = math.sqrt(MIN_PIXELS / (height * width))
         rows = math.ceil(height * grow / factor) * factor
         columns = math.ceil(width * grow / factor) * factor
     return rows, columns

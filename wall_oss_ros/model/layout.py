@@ -17,8 +17,11 @@ from wall_oss_ros.core.errors import ModelError
 from wall_oss_ros.model.config import ModelConfig
 
 PADDING = "action_padding"
-# Recorded from the leader's side of a teleoperation instead of the follower's; the same quantity.
-_OTHER_SIDE = ("master_", "follow_")
+
+
+def follower_key(key: str) -> str:
+    """Return a key by its follower's name; the leader's side of a teleoperation means the same."""
+    return key.replace("master_", "follow_")
 
 
 def columns_of(keys: Mapping[str, int]) -> dict[str, slice]:
@@ -64,7 +67,7 @@ def _ordered(
     for key, columns in columns_of(keys).items():
         if key == PADDING:
             continue
-        if expected.get(key.replace(*_OTHER_SIDE)) != columns:
+        if expected.get(follower_key(key)) != columns:
             raise ModelError(
                 f"the checkpoint's {kind} columns {columns.start} to {columns.stop - 1} are "
                 f"'{key}'; expected {_named(columns.start, expected)} there. Fine-tune with the "

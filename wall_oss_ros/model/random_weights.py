@@ -7,10 +7,10 @@ nothing but this package, and no eight-gigabyte file.
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from wall_oss_ros.core.errors import ModelError
-from wall_oss_ros.model.checkpoint import parameter_dtype
+from wall_oss_ros.model.checkpoint import parameter_dtype, set_parameter
 from wall_oss_ros.model.config import ModelConfig
 from wall_oss_ros.model.inputs import FlowInputs, check_flow_inputs
 from wall_oss_ros.model.wall_oss import WallOssModel
@@ -48,8 +48,7 @@ def random_model(
         kind = parameter_dtype(name, dtype)
         value = torch.empty(like.shape, dtype=kind, device=device)
         _fill(name, value, draw)
-        parent, _, leaf = name.rpartition(".")
-        setattr(model.get_submodule(parent), leaf, nn.Parameter(value, requires_grad=False))
+        set_parameter(model, name, value)
     return model.eval()
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from wall_oss_ros.model.decoder import TEXT, Growing, ReadOnly
-from wall_oss_ros.model.flow import Velocity, integrate, sliding
+from wall_oss_ros.model.flow import integrate, sliding
 from wall_oss_ros.model.inputs import FlowInputs
 from wall_oss_ros.model.wall_oss import WallOssModel
 
@@ -39,8 +39,6 @@ def recompute(
         prompt = [ReadOnly(*memory.content()) for memory in memories]
         return model.velocity_of(moved, prompt)(x, time)
 
-    flow: Velocity = velocity
-    if model.config.slide_masked:
-        target = model.masked_target(keys).to(model.device)
-        flow = sliding(velocity, moved.noise, target, moved.dof_mask)
+    free, target = model.free_and_target(moved.dof_mask, keys)
+    flow = sliding(velocity, moved.noise, target, free)
     return integrate(flow, moved.noise, model.inference_times(steps)).cpu()

@@ -115,19 +115,19 @@ def _check(
     if not config.state_as_text and state_id is not None and bool((ids == state_id).any()):
         raise ModelError("the prompt holds a state token; a prompt for text has none")
     positions = position_ids(ids, grids, config.image_token_id, config.vision.spatial_merge_size)
-    nothing = torch.zeros(1, 0, config.action_dim, device=model.device)
+    nothing = torch.zeros(1, 0, config.action_dim)
     return FlowInputs(
-        prompt=ids.to(model.device),
-        positions=positions.to(model.device),
-        pixel_values=None if pixels is None else pixels.to(model.device),
-        images=tuple(frame.to(model.device) for frame in frames),
+        prompt=ids,
+        positions=positions,
+        pixel_values=pixels,
+        images=frames,
         grids=grids,
         state=None,
         state_mask=None,
         state_token_id=-1,
         dof_mask=nothing,
         noise=nothing,
-    )
+    ).to(model.device)
 
 
 def _next(model: WallOssModel, memories: list[Growing], token: int, position: int) -> Tensor:

@@ -15,7 +15,7 @@ from wall_oss_ros.core.errors import CheckpointError, ModelError
 from wall_oss_ros.model.config import ModelConfig
 from wall_oss_ros.model.engine import Engine
 from wall_oss_ros.model.inputs import FlowInputs
-from wall_oss_ros.model.layout import PADDING, columns_of, known_columns
+from wall_oss_ros.model.layout import PADDING, columns_of, follower_key, known_columns
 from wall_oss_ros.model.processor import Processor
 from wall_oss_ros.model.sanity import Finding, Limits, compare_runs, examine
 from wall_oss_ros.model.wall_oss import WallOssModel
@@ -118,7 +118,7 @@ def _layout(
         columns = columns_of(config.dof_config)
         mask = np.ones(config.action_dim, dtype=np.bool_)
         mask[columns.get(PADDING, slice(0, 0))] = False
-        follower = {name.replace("master_", "follow_"): place for name, place in columns.items()}
+        follower = {follower_key(name): place for name, place in columns.items()}
         return Finding("layout", False, str(error)), mask, follower
     told = "as config.json says" if config.dof_config else "assumed, config.json says nothing"
     detail = f"{int(known.sum())} of {known.size} columns known, {told}"

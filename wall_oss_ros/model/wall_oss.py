@@ -151,10 +151,8 @@ class WallOssModel(nn.Module):
         keys = self.normalizer_keys(dataset_names, len(inputs.prompt))
         when = self.inference_times(num_inference_timesteps)
         memories = self.encode_prompt(inputs, self.embed_prompt(inputs))
-        velocity = self.velocity_of(inputs, memories)
-        if self.config.slide_masked:
-            target = self.masked_target(keys).to(self.device)
-            velocity = sliding(velocity, inputs.noise, target, inputs.dof_mask)
+        free, target = self.free_and_target(inputs.dof_mask, keys)
+        velocity = sliding(self.velocity_of(inputs, memories), inputs.noise, target, free)
         actions = integrate(velocity, inputs.noise, when)
         return self.output(actions, keys)
 
@@ -274,12 +272,21 @@ class WallOssModel(nn.Module):
             raise ModelError(f"dataset_names has {len(names)} names for {batch} rows")
         return tuple(self.normalizers.key(name) for name in names)
 
-    def masked_target(self, keys: tuple[str, ...] | None) -> Tensor:
-        """Return (B or 1, 1, action_dim): where masked dimensions end, normalised; on the CPU."""
-        zero = torch.zeros(1, 1, self.config.action_dim)
+    def free_and_target(
+        self, dof_mask: Tensor, keys: tuple[str, ...] | None
+    ) -> tuple[Tensor, Tensor]:
+        """Return `free` and `target` of `flow.sliding` for masked dimensions, on the mask's device.
+
+        Args:
+            dof_mask: (B, H, action_dim).
+            keys: from `normalizer_keys`; with statistics a masked dimension ends at its 0.
+        """
+        zero = torch.zeros(1, 1, self.config.action_dim, device=dof_mask.device)
+        if not self.config.slide_masked:
+            return torch.ones_like(dof_mask), zero
         if keys is None:
-            return zero
-        return torch.cat([self.normalizers.action[key].normalize(zero) for key in keys])
+            return dof_mask, zero
+        return dof_mask, torch.cat([self.normalizers.action[k].normalize(zero) for k in keys])
 
     def output(self, actions: Tensor, keys: tuple[str, ...] | None) -> dict[str, Tensor]:
         """Return normalised actions and, with normalisers, those in the robot's units."""

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from wall_oss_ros.core.errors import CheckpointError
+from wall_oss_ros.core.errors import CheckpointError, first_line
 
 # A memory-mapped file stays in memory as far as it was read, until it is closed.
 _MAPPED_BYTES = 32 * 1024 * 1024
@@ -94,8 +94,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception as error:  # unpickling refuses in many ways
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CheckpointError(f"{path} cannot be read as plain tensors: {first}") from None
+        said = first_line(error)
+        raise CheckpointError(f"{path} cannot be read as plain tensors: {said}") from None
     if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
         content = content["state_dict"]
     if not isinstance(content, dict):

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 
 from wall_oss_ros.core.settings import SettingError, Settings, setting
 
+# As in model/engine.py, which needs torch.
+ENGINES = ("auto", "eager", "graphs", "compiled")
+
 
 @dataclass(frozen=True, slots=True)
 class WallOssSettings(Settings):
@@ -24,7 +27,7 @@ class WallOssSettings(Settings):
     engine: str = setting(
         "auto",
         "how it runs; auto: the fastest that works",
-        valid=("auto", "eager", "graphs", "compiled"),
+        valid=ENGINES,
     )
     autotune: bool = setting(False, "let the compiler measure kernels; minutes at the first start")
     steps: int = setting(10, "Euler steps from noise to actions", low=1, high=100)

@@ -11,6 +11,8 @@ import os
 import platform
 from importlib import import_module
 
+from wall_oss_ros.policies.wall_oss_settings import ENGINES
+
 SUBJECTS = {
     "model": "chunks of the model, stage by stage, against the floor and plain recomputation",
     "frames": "camera frames from the simulator's publisher to camera_sync",
@@ -42,8 +44,7 @@ def _add_model_arguments(group: argparse._ArgumentGroup) -> None:
     add("--text", type=int, default=150, help="prompt tokens that are not image tokens")
     add("--steps", type=int, default=10, help="Euler steps")
     add("--horizon", type=int, default=32, help="action rows")
-    engines = ("auto", "eager", "graphs", "compiled")
-    add("--engine", choices=engines, default="auto", help="how the model is run")
+    add("--engine", choices=ENGINES, default="auto", help="how the model is run")
     add("--autotune", action="store_true", help="let the compiler measure kernels (minutes)")
     add("--device", default="auto", help="cuda, cuda:1, cpu (CUDA where there is one)")
     add("--dtype", choices=("bf16", "fp32"), help="of the weights (bf16 on CUDA)")

@@ -33,6 +33,7 @@ def tokenizer_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     ranks = qwen_vocabulary.ranks_file()
     if ranks is None:
+        # `make test` installs it (requirements/model-test.txt); one's own environment may lack it.
         pytest.skip("the vocabulary is in dashscope: pip install --no-deps dashscope")
     folder = tmp_path_factory.mktemp("tokenizer")
     qwen_vocabulary.write(folder, ranks)

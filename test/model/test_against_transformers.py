@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 import torch
 from torch import Tensor
+from transformers_twin import twin_configuration
 
 from wall_oss_ros.model import WallOssModel
 from wall_oss_ros.model.config import TINY
@@ -20,9 +21,6 @@ from wall_oss_ros.model.wall_oss import put_images
 
 transformers = pytest.importorskip("transformers", reason="pip install 'wall_oss_ros[model]'")
 
-from transformers.models.qwen2_5_vl import (  # noqa: E402
-    configuration_qwen2_5_vl as theirs_configuration,
-)
 from transformers.models.qwen2_5_vl import modeling_qwen2_5_vl as theirs_model  # noqa: E402
 
 CLOSE = {"rtol": 0.0, "atol": 1e-5}
@@ -52,40 +50,7 @@ every_grid = pytest.mark.parametrize("grids", GRIDS, ids=str)
 
 
 def make_theirs() -> torch.nn.Module:
-    vision, text = CONFIG.vision, CONFIG
-    configuration = theirs_configuration.Qwen2_5_VLConfig(
-        text_config={
-            "vocab_size": text.vocab_size,
-            "hidden_size": text.hidden_size,
-            "intermediate_size": text.experts[TEXT].intermediate_size,
-            "num_hidden_layers": text.num_hidden_layers,
-            "num_attention_heads": text.num_attention_heads,
-            "num_key_value_heads": text.num_key_value_heads,
-            "rms_norm_eps": text.rms_norm_eps,
-            "rope_parameters": {
-                "rope_type": "default",
-                "rope_theta": text.rope_theta,
-                "mrope_section": list(text.mrope_section),
-            },
-            "tie_word_embeddings": True,
-            "bos_token_id": 1,
-            "eos_token_id": 506,
-            "pad_token_id": 0,
-        },
-        vision_config={
-            "depth": vision.depth,
-            "hidden_size": vision.hidden_size,
-            "intermediate_size": vision.intermediate_size,
-            "num_heads": vision.num_heads,
-            "out_hidden_size": vision.out_hidden_size,
-            "fullatt_block_indexes": list(vision.fullatt_block_indexes),
-        },
-        image_token_id=IMAGE,
-        video_token_id=VIDEO,
-        vision_start_token_id=START,
-        vision_end_token_id=END,
-        tie_word_embeddings=True,
-    )
+    configuration = twin_configuration(CONFIG, bos_token_id=1, eos_token_id=506)
     torch.manual_seed(3)
     model = theirs_model.Qwen2_5_VLForConditionalGeneration(configuration).eval()
     with torch.no_grad():

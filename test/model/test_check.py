@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 ROBOT = str(ROOT / "config" / "robots" / "tiago_pro_sim.yaml")
 KEY = ("--normalizer-key", "x2_normal")
 
+# `make test` installs it (requirements/model-test.txt); an environment of one's own may lack it.
 pytestmark = pytest.mark.skipif(
     qwen_vocabulary.ranks_file() is None, reason="pip install dashscope: the published vocabulary"
 )

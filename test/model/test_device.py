@@ -37,6 +37,7 @@ def test_auto_takes_cuda_where_there_is_one(one_gpu: None) -> None:
     assert pick_device("auto") == CUDA
 
 
+# What a machine without a GPU can prove is above and below, with devices that are made up.
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize("name", ["cuda", "cuda:0"])
 def test_a_device_that_is_there_is_taken(name: str) -> None:

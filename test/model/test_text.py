@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from transformers_twin import twin_configuration
 
 from wall_oss_ros.core.errors import ModelError
 from wall_oss_ros.model import WallOssModel
@@ -103,41 +104,9 @@ def without_cache(model: WallOssModel, prompt: dict[str, Any]) -> list[int]:
 def transformers_model(model: WallOssModel) -> Any:
     """Qwen2.5-VL of transformers with the weights of expert 0."""
     transformers = pytest.importorskip("transformers")
-    config, vision = model.config, model.config.vision
+    config = model.config
     theirs = transformers.Qwen2_5_VLForConditionalGeneration(
-        transformers.Qwen2_5_VLConfig(
-            text_config={
-                "vocab_size": config.vocab_size,
-                "hidden_size": config.hidden_size,
-                "intermediate_size": config.experts[0].intermediate_size,
-                "num_hidden_layers": config.num_hidden_layers,
-                "num_attention_heads": config.num_attention_heads,
-                "num_key_value_heads": config.num_key_value_heads,
-                "rms_norm_eps": config.rms_norm_eps,
-                "rope_parameters": {
-                    "rope_type": "default",
-                    "rope_theta": config.rope_theta,
-                    "mrope_section": list(config.mrope_section),
-                },
-                "tie_word_embeddings": True,
-                "bos_token_id": None,
-                "eos_token_id": None,
-                "pad_token_id": 0,
-            },
-            vision_config={
-                "depth": vision.depth,
-                "hidden_size": vision.hidden_size,
-                "intermediate_size": vision.intermediate_size,
-                "num_heads": vision.num_heads,
-                "out_hidden_size": vision.out_hidden_size,
-                "fullatt_block_indexes": list(vision.fullatt_block_indexes),
-            },
-            image_token_id=config.image_token_id,
-            video_token_id=config.video_token_id,
-            vision_start_token_id=config.vision_start_token_id,
-            vision_end_token_id=502,
-            tie_word_embeddings=True,
-        )
+        twin_configuration(config, bos_token_id=None, eos_token_id=None)
     ).eval()
     weights = theirs_of_ours(model.state_dict(), config)
     missing, unexpected = theirs.load_state_dict(weights, strict=False)

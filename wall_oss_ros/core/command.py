@@ -23,6 +23,7 @@ class RobotCommand:
         tools: tool poses by side that the arm joints realise, in the arm's frame.
         grippers: opening by side, 0 closed to 1 open.
         base_twist: (3,) vx, vy [m/s], wz [rad/s] in the base frame.
+        source_stamp_ns: capture time of the observation that chunk was made from [ns], 0 for none.
     """
 
     stamp_ns: int
@@ -34,6 +35,7 @@ class RobotCommand:
     tools: Mapping[str, Pose]
     grippers: Mapping[str, float]
     base_twist: Array
+    source_stamp_ns: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "base_twist", frozen_array(self.base_twist, (3,)))

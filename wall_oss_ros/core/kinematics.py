@@ -2,11 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from wall_oss_ros.core.pose import Pose
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Survey:
+    """Where everything that safety asks about is, for one set of joint positions.
+
+    Attributes:
+        tools: tool pose by side, in the arm's frame.
+        tools_in_base: tool pose by side, in the contract's base frame.
+        links: pose of the links asked for, in the base frame.
+        clearance: smallest distance between the two arms, or of an arm to the body [m]; negative
+            where they overlap, infinite where the contract declares no clearance.
+        nearest: names of the two links that are that near; empty where clearance is infinite.
+    """
+
+    tools: Mapping[str, Pose]
+    tools_in_base: Mapping[str, Pose]
+    links: Mapping[str, Pose] = field(default_factory=dict)
+    clearance: float = math.inf
+    nearest: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reached:
+    """Where the joints come nearest to one row of tool targets, for looking ahead.
+
+    Attributes:
+        positions: by name, arms, lift and head [rad] or [m], inside their limits.
+        position_error: largest distance of a tool to its target [m].
+        rotation_error: largest angle of a tool to its target [rad].
+        survey: of these positions.
+    """
+
+    positions: Mapping[str, float]
+    position_error: float
+    rotation_error: float
+    survey: Survey
 
 
 class ForwardKinematics(Protocol):
@@ -17,6 +55,32 @@ class ForwardKinematics(Protocol):
 
         Args:
             positions: joint positions by name [rad] or [m]; every joint of the contract.
+        """
+
+    def survey(self, positions: Mapping[str, float], links: Sequence[str] = ()) -> Survey:
+        """Return tools, link poses and clearance in one pass.
+
+        Args:
+            positions: joint positions by name [rad] or [m]; every joint of the contract.
+            links: links of the URDF whose pose is wanted.
+        """
+
+    def reach(
+        self,
+        start: Mapping[str, float],
+        targets: Sequence[Mapping[str, Pose]],
+        direct: Sequence[Mapping[str, float]],
+        links: Sequence[str] = (),
+    ) -> list[Reached]:
+        """Follow rows of tool targets without time: each row from where the one before ended.
+
+        Position limits hold, speeds are not looked at. Does not touch what `step` works with.
+
+        Args:
+            start: joint positions by name [rad] or [m].
+            targets: per row, tool pose by side in the arm's frame; an absent side keeps its joints.
+            direct: per row, positions of joints that are commanded as joints (lift, head).
+            links: for the surveys.
         """
 
 

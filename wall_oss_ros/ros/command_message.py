@@ -26,6 +26,7 @@ def command_message(command: RobotCommand, contract: RobotContract) -> RobotComm
     message = RobotCommandMessage(
         source_seq=command.source_seq,
         source_epoch=command.source_epoch,
+        source_stamp=to_stamp(command.source_stamp_ns),
         joint_names=list(positions),
         joint_positions=list(positions.values()),
         joint_velocities=[command.velocities[name] for name in positions],
@@ -81,4 +82,5 @@ def command_from(message: RobotCommandMessage) -> RobotCommand:
         tools=tools,
         grippers=grippers,
         base_twist=twist_from(message.base_twist),
+        source_stamp_ns=to_ns(message.source_stamp),
     )

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from wall_oss_ros.core.command import RobotCommand
 from wall_oss_ros.core.observation import JointSample
+from wall_oss_ros.core.pose import Pose
 from wall_oss_ros.core.safety.verdict import Severity, Verdict
 
 
@@ -21,6 +22,11 @@ class Situation:
         measured: newest measured joints, or None before the first.
         sent: the last command that went to the controllers, or the measured pose at enabling.
         heartbeats: newest heartbeat stamp of each node [ns].
+        base_pose: base in the odometry's frame, or None before the first odometry.
+        dead_man_ns: when the dead-man input last said "held" [ns]; None for never, or released.
+        strangers: publishers of controller topics that are not this supervisor, in words.
+        deaf: controller topics that nobody subscribes to.
+        clock_jump_s: how much more the clock advanced than a steady one since the last tick [s].
     """
 
     now_ns: int
@@ -28,6 +34,11 @@ class Situation:
     measured: JointSample | None
     sent: RobotCommand
     heartbeats: Mapping[str, int]
+    base_pose: Pose | None = None
+    dead_man_ns: int | None = None
+    strangers: tuple[str, ...] = ()
+    deaf: tuple[str, ...] = ()
+    clock_jump_s: float = 0.0
 
 
 class Rule(Protocol):

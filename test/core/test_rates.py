@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sample_robot import MS, SECOND
 
-from wall_oss_ros.core.rates import Percentiles, RateMeter
+from wall_oss_ros.core.rates import Histogram, Percentiles, RateMeter
 
 
 @given(st.floats(1.0, 400.0), st.integers(2, 60))
@@ -78,3 +78,40 @@ def test_before_the_first_measurement_percentiles_are_zero() -> None:
     values.add(3.0)
     values.clear()
     assert values.at(50) == (0.0,)
+
+
+@given(st.lists(st.floats(allow_nan=False), max_size=50))
+def test_a_histogram_counts_every_value_once_in_the_bin_that_holds_it(values: list[float]) -> None:
+    histogram = Histogram((0.5, 1.0, 10.0))
+    for value in values:
+        histogram.add(value)
+    edges = (-float("inf"), 0.5, 1.0, 10.0, float("inf"))
+    expected = tuple(
+        sum(low < value <= high or (value == low == -float("inf")) for value in values)
+        for low, high in zip(edges, edges[1:], strict=False)
+    )
+    assert sum(histogram.counts) == len(values)
+    assert histogram.counts[1:] == expected[1:]
+    assert histogram.share_within(1.0) == pytest.approx(
+        sum(value <= 1.0 for value in values) / len(values) if values else 1.0
+    )
+
+
+def test_what_is_not_a_number_counts_as_the_worst() -> None:
+    histogram = Histogram((1.0,))
+    histogram.add(float("nan"))
+    assert histogram.counts == (0, 1)
+
+
+def test_a_cleared_histogram_is_empty_and_keeps_its_bounds() -> None:
+    histogram = Histogram((1.0, 2.0))
+    histogram.add(1.5)
+    histogram.clear()
+    assert histogram.counts == (0, 0, 0)
+    assert histogram.bounds == (1.0, 2.0)
+
+
+@pytest.mark.parametrize("bounds", [(), (1.0, 1.0), (2.0, 1.0), (float("nan"), 1.0)])
+def test_bounds_that_do_not_ascend_are_refused(bounds: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match="ascend"):
+        Histogram(bounds)

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import threading
 import time
 
+import pytest
+
+from wall_oss_ros.core.contract import RobotContract
+from wall_oss_ros.ros import loop_node
 from wall_oss_ros.ros.loop import DeadlineLoop
+from wall_oss_ros.ros.loop_node import LoopNode
 
 
 def test_ticks_follow_the_clock_and_not_the_work():
@@ -72,3 +79,141 @@ def test_stopping_twice_and_starting_again_works():
         loop.stop()
         loop.stop()
         assert not loop.running
+
+
+def test_the_deadlines_lie_on_a_grid_however_late_the_ticks_begin():
+    deadlines, starts, enough = [], [], threading.Event()
+
+    def tick() -> None:
+        deadlines.append(loop.deadline_ns)
+        starts.append(time.monotonic_ns())
+        if len(deadlines) == 30:
+            enough.set()
+
+    loop = DeadlineLoop(50.0, tick, lambda error: None, "loop")
+    loop.start()
+    assert enough.wait(10.0)
+    loop.stop()
+    steps = {after - before for before, after in zip(deadlines, deadlines[1:], strict=False)}
+    # Only a tick that is more than a period late leaves the grid.
+    assert steps == {loop.period_ns} or loop.missed > 0
+    assert all(due <= start for due, start in zip(deadlines, starts, strict=True))
+
+
+def test_every_tick_is_in_the_histogram_and_a_late_one_in_its_bin():
+    enough, count = threading.Event(), []
+
+    def tick() -> None:
+        count.append(None)
+        if len(count) == 3:
+            time.sleep(0.08)
+        if len(count) == 6:
+            enough.set()
+            loop._stopping.set()
+
+    loop = DeadlineLoop(100.0, tick, lambda error: None, "loop")
+    loop.start()
+    assert enough.wait(10.0)
+    loop.stop()
+    assert sum(loop.lateness_ms.counts) == len(count)
+    assert sum(loop.lateness_ms.counts[-2:]) >= 1  # 70 ms late
+    assert loop.missed >= 6
+
+
+def test_what_prepares_the_thread_runs_once_on_it_before_the_first_tick():
+    seen, ticked = [], threading.Event()
+
+    def tick() -> None:
+        seen.append(("tick", threading.current_thread()))
+        ticked.set()
+
+    loop = DeadlineLoop(
+        200.0,
+        tick,
+        lambda error: None,
+        "loop",
+        lambda: seen.append(("prepare", threading.current_thread())),
+    )
+    loop.start()
+    assert ticked.wait(5.0)
+    loop.stop()
+    assert [what for what, _ in seen[:2]] == ["prepare", "tick"]
+    assert sum(what == "prepare" for what, _ in seen) == 1
+    assert seen[0][1] is seen[1][1] is not threading.current_thread()
+
+
+class Ticking(LoopNode):
+    """A loop node whose tick does nothing but look at the time."""
+
+    def __init__(self) -> None:
+        super().__init__("ticking")
+        self.due: list[int] = []
+        self.scheduler = -1
+
+    def build(self, contract: RobotContract) -> None:
+        self.build_loop(contract, self._look, lambda sample: None)
+
+    def _look(self) -> None:
+        self.due.append(self.due_ns())
+        self.scheduler = os.sched_getscheduler(0)
+
+
+def test_ticks_are_due_on_the_grid_of_the_nodes_clock(bench):
+    table = bench(rate=100.0)
+    begin_ns = table.now_ns()
+    node = table.add(Ticking())
+    table.spin_until(lambda: len(node.due) >= 20, "ticks")
+    node.trigger_deactivate()
+    assert begin_ns < node.due[0] < node.due[-1] <= table.now_ns()
+    steps = [after - before for before, after in zip(node.due, node.due[1:], strict=False)]
+    # The median: the two clocks are read one after the other, and anything may come between.
+    assert sorted(steps)[len(steps) // 2] == pytest.approx(10_000_000, abs=200_000)
+
+
+def test_before_the_first_tick_and_in_simulated_time_a_tick_is_due_now(bench):
+    table = bench(use_sim_time=True)
+    node = table.add(Ticking())
+    table.spin_until(lambda: len(node.due) >= 3, "ticks")
+    assert node.due_ns() == node.now_ns() == 0
+    assert set(node.due) == {0}
+
+
+def test_real_time_that_is_refused_is_said_with_what_to_do_and_the_loop_goes_on(bench, monkeypatch):
+    def refuse(*arguments: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "sched_setscheduler", refuse)
+    monkeypatch.setattr(loop_node, "lock_memory", lambda: "locking memory is refused (test)")
+    table = bench(priority=40, lock_memory=True)
+    node = Ticking()
+    said: list[str] = []
+    monkeypatch.setattr(node.get_logger(), "warning", said.append)
+    table.add(node)
+    table.spin_until(lambda: len(node.due) >= 3, "ticks")
+    assert not node.real_time
+    assert len(said) == 2
+    assert any("rtprio 40" in sentence and "limits.conf" in sentence for sentence in said)
+
+
+def test_real_time_that_is_permitted_is_in_force_on_the_loops_thread_alone(bench, monkeypatch):
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    except PermissionError:
+        pytest.skip("this machine permits no real-time priority (limits.conf: rtprio)")
+    # Memory of the test process stays as it is.
+    monkeypatch.setattr(loop_node, "lock_memory", lambda: None)
+    table = bench(priority=1, lock_memory=True)
+    node = table.add(Ticking())
+    table.spin_until(lambda: len(node.due) >= 3, "ticks")
+    assert node.real_time
+    assert node.scheduler & ~os.SCHED_RESET_ON_FORK == os.SCHED_FIFO
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
+
+
+def test_the_collector_leaves_what_exists_alone_while_the_loop_runs_and_not_after(bench):
+    table = bench()
+    node = table.add(Ticking())
+    assert gc.get_freeze_count() > 0
+    node.trigger_deactivate()
+    assert gc.get_freeze_count() == 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -61,3 +63,53 @@ class Percentiles:
     def clear(self) -> None:
         """Forget everything."""
         self._values.clear()
+
+
+class Histogram:
+    """Counts of measurements by size, since the last `clear`.
+
+    Percentiles of a window forget a rare bad value within seconds; a histogram does not. One
+    thread adds; another may read at the same time.
+    """
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        """Create an empty histogram.
+
+        Args:
+            bounds: upper edges of the bins, ascending; a value on an edge counts below it. One
+                more bin takes what is larger than the last edge.
+
+        Raises:
+            ValueError: if there are no bounds or they do not ascend.
+        """
+        self.bounds = tuple(float(bound) for bound in bounds)
+        if not self.bounds or any(
+            not low < high for low, high in zip(self.bounds, self.bounds[1:], strict=False)
+        ):
+            raise ValueError(f"bounds {self.bounds} of a histogram must ascend")
+        self._counts = [0] * (len(self.bounds) + 1)
+
+    def add(self, value: float) -> None:
+        """Count a measurement; one that is not a number counts as larger than every edge."""
+        place = bisect_left(self.bounds, value) if value == value else len(self.bounds)
+        self._counts[place] += 1
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """Measurements per bin, one more than there are bounds."""
+        return tuple(self._counts)
+
+    def share_within(self, bound: float) -> float:
+        """Return the share (0..1) of measurements up to one of the bounds; 1 before the first.
+
+        Raises:
+            ValueError: if it is none of the bounds.
+        """
+        counts = self.counts
+        total = sum(counts)
+        within = sum(counts[: self.bounds.index(bound) + 1])
+        return within / total if total else 1.0
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._counts = [0] * len(self._counts)

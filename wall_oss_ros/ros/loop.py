@@ -10,16 +10,29 @@ import threading
 import time
 from collections.abc import Callable
 
-from wall_oss_ros.core.rates import Percentiles, RateMeter
+from wall_oss_ros.core.rates import Histogram, Percentiles, RateMeter
+from wall_oss_ros.ros.real_time import use_exact_timers
 
 SECOND_NS = 1_000_000_000
+
+# Upper edges of the histogram of how late ticks begin [ms].
+LATENESS_BOUNDS_MS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
 
 
 class DeadlineLoop:
     """Calls `tick` at a fixed rate on its own thread.
 
-    A tick that overruns by more than a period is not made up for: the deadlines start again from
-    now, and `missed` counts it.
+    Ticks that are more than a period late are not made up for: the deadlines start again from now,
+    and `missed` counts the periods.
+
+    Attributes:
+        period_ns: the period [ns].
+        deadline_ns: when the present tick was due, on the monotonic clock [ns]; None before the
+            first since the start.
+        period_error_ms: distance of ticks from one period after the last [ms].
+        tick_ms: how long ticks take [ms].
+        lateness_ms: how long after their deadlines ticks began, since the start [ms].
+        missed: periods without a tick.
     """
 
     def __init__(
@@ -28,6 +41,7 @@ class DeadlineLoop:
         tick: Callable[[], None],
         on_error: Callable[[BaseException], None],
         name: str,
+        prepare: Callable[[], None] | None = None,
     ) -> None:
         """Create a stopped loop.
 
@@ -36,22 +50,28 @@ class DeadlineLoop:
             tick: called on the loop's thread.
             on_error: called once, on the loop's thread, with what ended it.
             name: thread name.
+            prepare: called once on the loop's thread before the first tick.
         """
         self.period_ns = round(SECOND_NS / rate_hz)
         self._tick = tick
         self._on_error = on_error
         self._name = name
+        self._prepare = prepare
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         # Written by the loop thread, read by whoever reports: single values, no lock needed.
         self.period_error_ms = Percentiles(1000)
         self.tick_ms = Percentiles(1000)
+        self.lateness_ms = Histogram(LATENESS_BOUNDS_MS)
+        self.deadline_ns: int | None = None
         self._meter = RateMeter()
         self.missed = 0
 
     def start(self) -> None:
-        """Start the thread."""
+        """Start the thread; the histogram begins anew."""
         self._stopping.clear()
+        self.deadline_ns = None
+        self.lateness_ms.clear()
         self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
         self._thread.start()
 
@@ -73,18 +93,24 @@ class DeadlineLoop:
 
     def _run(self) -> None:
         try:
+            use_exact_timers()
+            if self._prepare is not None:
+                self._prepare()
             deadline = last = time.monotonic_ns()
             while not self._stopping.is_set():
                 deadline += self.period_ns
                 wait = deadline - time.monotonic_ns()
                 if wait > 0:
                     time.sleep(wait / SECOND_NS)
-                elif -wait > self.period_ns:
-                    self.missed += 1
-                    deadline = time.monotonic_ns()
                 if self._stopping.is_set():
                     return
                 start = time.monotonic_ns()
+                late = start - deadline
+                self.lateness_ms.add(late / 1e6)
+                if late > self.period_ns:
+                    self.missed += late // self.period_ns
+                    deadline = start
+                self.deadline_ns = deadline
                 self.period_error_ms.add(abs(start - last - self.period_ns) / 1e6)
                 last = start
                 self._tick()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from typing import Any
 
+from rclpy.clock import ROSClock
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import JointState
 
@@ -20,6 +23,18 @@ from wall_oss_ros.ros.loop import DeadlineLoop
 from wall_oss_ros.ros.node import SuiteNode
 from wall_oss_ros.ros.parameters import declare
 from wall_oss_ros.ros.polling import PolledSubscriber
+from wall_oss_ros.ros.real_time import (
+    lock_memory,
+    quiet_garbage_collector,
+    use_fifo_priority,
+    usual_garbage_collector,
+)
+
+# The default of 5 ms lets a callback in pure Python keep the loop waiting that long.
+_SWITCH_INTERVAL_S = 0.0005
+# Two clocks are read one after the other; a pause between them of more than this is read again.
+_READING_NS = 20_000
+_READINGS = 3
 
 
 class LoopNode(SuiteNode):
@@ -29,13 +44,27 @@ class LoopNode(SuiteNode):
         lock: guards the core object that the loop and the callbacks share.
         loop: the loop; runs while the node is active.
         period_s: its period [s].
+        real_time: whether the loop has all of what `priority` and `lock_memory` ask for, and they
+            ask for both.
     """
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
         rate = declare(self, "rate", 100.0, "rate of the loop [Hz]", low=10.0, high=1000.0)
+        self._priority = declare(
+            self,
+            "priority",
+            0,
+            "real-time priority of the loop (SCHED_FIFO), 1 to 99; 0: none",
+            low=0,
+            high=99,
+        )
+        self._lock_memory = declare(
+            self, "lock_memory", False, "whether no page of this process may be swapped out"
+        )
         self.period_s = 1.0 / rate
         self.lock = threading.Lock()
+        self.real_time = False
 
     def build_loop(
         self,
@@ -56,7 +85,7 @@ class LoopNode(SuiteNode):
         self._polled: list[PolledSubscriber] = []
         self.poll(JointState, contract.joint_states.topic, self._on_joints, qos.MEASURED)
         self.loop = DeadlineLoop(
-            1.0 / self.period_s, self._run, self._on_loop_error, self.get_name()
+            1.0 / self.period_s, self._run, self._on_loop_error, self.get_name(), self._prepare
         )
 
     def poll(
@@ -69,16 +98,40 @@ class LoopNode(SuiteNode):
 
     def start(self) -> None:
         """Start the loop."""
+        sys.setswitchinterval(_SWITCH_INTERVAL_S)
+        quiet_garbage_collector()
         self.loop.start()
 
     def stop(self) -> None:
         """Stop the loop."""
         self.loop.stop()
+        usual_garbage_collector()
+
+    def due_ns(self) -> int:
+        """Return the node clock's time at which the present tick was due [ns].
+
+        What a tick samples at this time lies on the grid of the deadlines, however late the tick
+        began. Under `use_sim_time`, and before the first tick, it is the present time.
+        """
+        deadline_ns = self.loop.deadline_ns
+        clock = self.get_clock()
+        if deadline_ns is None or (isinstance(clock, ROSClock) and clock.ros_time_is_active):
+            return self.now_ns()
+        for _ in range(_READINGS):
+            before_ns = time.monotonic_ns()
+            now_ns = self.now_ns()
+            after_ns = time.monotonic_ns()
+            if after_ns - before_ns < _READING_NS:
+                break
+        return now_ns - (after_ns + before_ns) // 2 + deadline_ns
 
     def loop_values(self) -> dict[str, str]:
         """Return the loop's rate and jitter for diagnostics."""
         values = {"rate [Hz]": f"{self.loop.measured_hz():.1f}"}
         values["missed ticks"] = str(self.loop.missed)
+        late = self.loop.lateness_ms
+        values["ticks at most 1 ms late"] = f"{100.0 * late.share_within(1.0):.2f} %"
+        values["real time"] = "yes" if self.real_time else "no"
         for what, times in (
             ("period error", self.loop.period_error_ms),
             ("tick", self.loop.tick_ms),
@@ -86,6 +139,17 @@ class LoopNode(SuiteNode):
             numbers = " ".join(f"{value:.2f}" for value in times.at(50, 99, 100))
             values[f"{what} p50 p99 max [ms]"] = numbers
         return values
+
+    def _prepare(self) -> None:
+        """Make the loop's thread what the parameters ask for; runs on that thread."""
+        refusals = []
+        if self._lock_memory:
+            refusals.append(lock_memory())
+        if self._priority > 0:
+            refusals.append(use_fifo_priority(self._priority))
+        for refusal in filter(None, refusals):
+            self.get_logger().warning(f"{refusal}; going on without")
+        self.real_time = len(refusals) == 2 and not any(refusals)
 
     def _run(self) -> None:
         for source in self._polled:

@@ -1,0 +1,85 @@
+"""What Linux offers a control loop: real-time priority, locked memory, exact timers, a quiet heap.
+
+None of it needs a real-time kernel. What is refused is said once, with what to do about it, and the
+loop goes on without.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import os
+import resource
+
+_MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4  # sys/mman.h
+_PR_SET_TIMERSLACK = 29  # sys/prctl.h
+_CAP_IPC_LOCK = 14  # linux/capability.h
+
+# Allocations that are not given back before the youngest generation is collected.
+_GC_THRESHOLDS = (50_000, 50, 100)
+
+
+def use_fifo_priority(priority: int) -> str | None:
+    """Run the calling thread before every ordinary one; return None, or why that is refused.
+
+    Args:
+        priority: 1..99 of SCHED_FIFO. Threads that this one starts do not inherit it.
+    """
+    policy = os.SCHED_FIFO | os.SCHED_RESET_ON_FORK
+    try:
+        os.sched_setscheduler(0, policy, os.sched_param(priority))
+    except OSError as error:
+        return (
+            f"real-time priority {priority} is refused ({error.strerror}); add 'USER - rtprio "
+            f"{priority}' to /etc/security/limits.conf and log in again, or give the container "
+            "--cap-add=SYS_NICE"
+        )
+    return None
+
+
+def lock_memory() -> str | None:
+    """Keep every page of this process in memory; return None, or why that is refused.
+
+    Pages are locked when they are first touched, so that address space which is only reserved
+    costs nothing.
+    """
+    how_to = (
+        "add 'USER - memlock unlimited' to /etc/security/limits.conf and log in again, or give the "
+        "container --ulimit memlock=-1"
+    )
+    soft, hard = resource.getrlimit(resource.RLIMIT_MEMLOCK)
+    if hard == resource.RLIM_INFINITY:
+        resource.setrlimit(resource.RLIMIT_MEMLOCK, (hard, hard))
+    elif not _has_capability(_CAP_IPC_LOCK):
+        # Locking would succeed now, and a later allocation beyond the limit would end the process.
+        return f"locking memory is refused (at most {hard / 1e6:.1f} MB may be locked); {how_to}"
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mlockall(_MCL_CURRENT | _MCL_FUTURE | _MCL_ONFAULT) != 0:
+        return f"locking memory is refused ({os.strerror(ctypes.get_errno())}); {how_to}"
+    return None
+
+
+def use_exact_timers() -> None:
+    """Let sleeps of the calling thread end when they are due, not up to 50 us later."""
+    ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, 1, 0, 0, 0)
+
+
+def quiet_garbage_collector() -> None:
+    """Collect now, then leave what exists alone, so that no later collection stops a loop long."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLDS)
+
+
+def usual_garbage_collector() -> None:
+    """Undo `quiet_garbage_collector`."""
+    gc.unfreeze()
+    gc.set_threshold(700, 10, 10)
+
+
+def _has_capability(number: int) -> bool:
+    with open("/proc/self/status", encoding="ascii") as status:
+        for line in status:
+            if line.startswith("CapEff:"):
+                return bool(int(line.split()[1], 16) >> number & 1)
+    return False

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from wall_oss_ros.core import action_space
 from wall_oss_ros.core.chunk import ActionChunk, StageTimes
 from wall_oss_ros.core.command import RobotCommand
 from wall_oss_ros.core.contract import RobotContract
-from wall_oss_ros.core.kinematics import JointStep
+from wall_oss_ros.core.kinematics import JointStep, Reached, Survey
 from wall_oss_ros.core.observation import CameraFrame, JointSample, Observation, state_vector
 from wall_oss_ros.core.pose import Pose, frozen_array
 from wall_oss_ros.core.rotation import (
@@ -27,8 +28,12 @@ T0 = 1_000 * SECOND  # any time that is not zero
 class FakeKinematics:
     """Joints 1 to 3 of an arm move its tool by 1 m/rad along x, y, z; joints 4 to 6 turn it.
 
-    At home each tool is in the middle of its workspace, unturned. `step` arrives at once.
+    At home each tool is in the middle of its workspace, unturned. `step` arrives at once. Frames of the
+    arms are the base frame; a link of a tool is where the tool is, every other link at the
+    origin. Where the contract has `clearance`, the arms are two balls of 5 cm around the tools.
     """
+
+    BALL_M = 0.05
 
     def __init__(self, contract: RobotContract) -> None:
         self._contract = contract
@@ -53,15 +58,7 @@ class FakeKinematics:
     ) -> JointStep:
         before, self.now = self.now, {**self.now, **direct}
         for side, target in targets.items():
-            moved = [
-                *(target.position - self._middle(side)),
-                *rotation_vector_from_matrix(target.rotation),
-            ]
-            joints = list(self._contract.arms[side].joints.items())[:6]
-            self.now |= {
-                name: joint.home + step
-                for (name, joint), step in zip(joints, map(float, moved), strict=True)
-            }
+            self.now |= self._joints_at(side, target)
         solved = self._contract.limited_joints
         return JointStep(
             positions={name: self.now[name] for name in solved},
@@ -70,6 +67,48 @@ class FakeKinematics:
             position_error=0.0,
             rotation_error=0.0,
         )
+
+    def survey(self, positions: Mapping[str, float], links: Sequence[str] = ()) -> Survey:
+        tools = self.tool_poses(positions)
+        tool_links = {arm.tool.link: tools[side] for side, arm in self._contract.arms.items()}
+        clearance, nearest = math.inf, ()
+        if getattr(self._contract, "clearance", None) is not None:
+            clearance = tools["left"].distance(tools["right"])[0] - 2 * self.BALL_M
+            nearest = tuple(tool_links)
+        ground = Pose(np.zeros(3), np.eye(3))
+        poses = {name: tool_links.get(name, ground) for name in links}
+        return Survey(tools, tools, poses, clearance, nearest)
+
+    def reach(
+        self,
+        start: Mapping[str, float],
+        targets: Sequence[Mapping[str, Pose]],
+        direct: Sequence[Mapping[str, float]],
+        links: Sequence[str] = (),
+    ) -> list[Reached]:
+        solved = self._contract.limited_joints
+        now, rows = {name: start[name] for name in solved}, []
+        for target, joints in zip(targets, direct, strict=True):
+            for side, pose in target.items():
+                now |= self._joints_at(side, pose)
+            now |= joints
+            for name, joint in solved.items():
+                now[name] = min(max(now[name], joint.position[0]), joint.position[1])
+            survey = self.survey(now, links)
+            errors = [survey.tools[side].distance(pose) for side, pose in target.items()]
+            position_error = max((error[0] for error in errors), default=0.0)
+            rotation_error = max((error[1] for error in errors), default=0.0)
+            rows.append(Reached(dict(now), position_error, rotation_error, survey))
+        return rows
+
+    def _joints_at(self, side: str, pose: Pose) -> dict[str, float]:
+        offset = (pose.position - self._middle(side)).tolist()
+        turn = rotation_vector_from_matrix(pose.rotation).tolist()
+        joints = list(self._contract.arms[side].joints.items())[:6]
+        return {
+            name: joint.home + moved
+            for (name, joint), moved in zip(joints, offset + turn, strict=True)
+        }
 
     def _middle(self, side: str) -> Array:
         box = self._contract.arms[side].workspace

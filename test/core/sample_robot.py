@@ -28,8 +28,8 @@ T0 = 1_000 * SECOND  # any time that is not zero
 class FakeKinematics:
     """Joints 1 to 3 of an arm move its tool by 1 m/rad along x, y, z; joints 4 to 6 turn it.
 
-    At home each tool is in the middle of its workspace, unturned. `step` arrives at once. Frames of the
-    arms are the base frame; a link of a tool is where the tool is, every other link at the
+    At home each tool is in the middle of its workspace, unturned. `step` arrives at once. The arms'
+    frame is the base frame; the link of a tool is where the tool is, every other link is at the
     origin. Where the contract has `clearance`, the arms are two balls of 5 cm around the tools.
     """
 

@@ -16,17 +16,19 @@ from rclpy.qos import QoSProfile
 from wall_oss_ros.ros.filters import SimpleFilter
 
 
-class _NeverReady(CallbackGroup):
+class NeverReady(CallbackGroup):
     """Keeps the executor's hands off: its entities are left out of every wait set."""
 
     def can_execute(self, entity: Any) -> bool:
+        """Never."""
         return False
 
     def beginning_execution(self, entity: Any) -> bool:
+        """Never."""
         return False
 
     def ending_execution(self, entity: Any) -> None:
-        return None
+        """Nothing was begun."""
 
 
 class PolledSubscriber(SimpleFilter):
@@ -43,7 +45,7 @@ class PolledSubscriber(SimpleFilter):
         """
         super().__init__()
         self._subscription = node.create_subscription(
-            msg_type, topic, self.signalMessage, qos_profile, callback_group=_NeverReady()
+            msg_type, topic, self.signalMessage, qos_profile, callback_group=NeverReady()
         )
 
     def poll(self) -> None:

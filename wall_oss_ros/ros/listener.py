@@ -1,0 +1,122 @@
+"""Topics and services that a thread of their own waits for, without the executor.
+
+What must be answered at once may not queue behind timers and other callbacks, and an rclpy executor
+rebuilds its wait set over every entity of the node for each message. This one waits for few.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.guard_condition import GuardCondition
+from rclpy.impl.implementation_singleton import rclpy_implementation
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from rclpy.service import Service
+from rclpy.subscription import Subscription
+
+from wall_oss_ros.ros.polling import NeverReady
+
+_NO_TIMEOUT = -1
+
+
+class ListenerThread:
+    """Calls back on its own thread, one message after the other."""
+
+    def __init__(
+        self,
+        node: Node,
+        name: str,
+        on_error: Callable[[BaseException], None],
+        prepare: Callable[[], None] | None = None,
+    ) -> None:
+        """Create a thread that waits for nothing yet.
+
+        Args:
+            node: owner of the subscriptions and services.
+            name: thread name.
+            on_error: called once, on the thread, with what ended it.
+            prepare: called once on the thread before it waits.
+        """
+        self._node = node
+        self._on_error = on_error
+        self._prepare = prepare
+        self._subscriptions: list[Subscription[Any]] = []
+        self._services: list[Service[Any, Any]] = []
+        self._wake = GuardCondition(None, None, context=node.context)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def subscribe(
+        self, kind: type, topic: str, callback: Callable[[Any], None], profile: QoSProfile
+    ) -> None:
+        """Wait for a topic; only before `start`."""
+        self._subscriptions.append(
+            self._node.create_subscription(
+                kind, topic, callback, profile, callback_group=NeverReady()
+            )
+        )
+
+    def serve(self, kind: type, name: str, callback: Callable[[Any, Any], Any]) -> None:
+        """Answer a service; only before `start`."""
+        self._services.append(
+            self._node.create_service(kind, name, callback, callback_group=NeverReady())
+        )
+
+    def start(self) -> None:
+        """Start waiting."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop waiting; safe to call twice, and before the start."""
+        self._stopping.set()
+        self._wake.trigger()
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            if self._prepare is not None:
+                self._prepare()
+            context = self._node.context.handle
+            assert context is not None
+            subscriptions, services = self._subscriptions, self._services
+            wait_set = rclpy_implementation.WaitSet(
+                len(subscriptions), 1, 0, 0, len(services), 0, context
+            )
+            while not self._stopping.is_set():
+                wait_set.clear_entities()
+                wait_set.add_guard_condition(self._wake.handle)
+                for subscription in subscriptions:
+                    wait_set.add_subscription(subscription.handle)
+                for service in services:
+                    wait_set.add_service(service.handle)
+                wait_set.wait(_NO_TIMEOUT)
+                if self._stopping.is_set():
+                    return
+                # Asking all of them costs less than asking which are ready.
+                for subscription in subscriptions:
+                    self._take(subscription)
+                for service in services:
+                    self._answer(service)
+        except BaseException as error:  # reported, never swallowed: nobody listens any more
+            self._on_error(error)
+
+    def _take(self, subscription: Subscription[Any]) -> None:
+        while True:
+            with subscription.handle:
+                taken = subscription.handle.take_message(subscription.msg_type, subscription.raw)
+            if taken is None:
+                return
+            subscription.callback(taken[0])
+
+    def _answer(self, service: Service[Any, Any]) -> None:
+        while True:
+            with service.handle:
+                request, header = service.handle.service_take_request(service.srv_type.Request)
+            if header is None:
+                return
+            response = service.callback(request, service.srv_type.Response())
+            service.send_response(response, header)

@@ -23,7 +23,7 @@ _FLAG = ("true", "false")
 ARGUMENTS: tuple[Argument, ...] = (
     Argument("robot", "tiago_pro_sim", "robot contract: a name in config/robots, or a YAML file"),
     Argument("sim", "true", "start the simulated robot; false for a real one", _FLAG),
-    Argument("policy", "scripted", "policy back end: scripted, replay, wall_oss"),
+    Argument("policy", "scripted", "policy back end: scripted, exercise, replay, wall_oss"),
     Argument("checkpoint", "", "what the policy loads: a model folder, or a recorded bag"),
     Argument("params", "", "parameter file (YAML) that has the last word over config/nodes"),
     Argument("namespace", "", "namespace of all nodes and topics"),

@@ -10,6 +10,7 @@ from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.core.errors import PolicyError, choices
 from wall_oss_ros.core.policy import Policy
 from wall_oss_ros.core.settings import Settings
+from wall_oss_ros.policies.exercise import ExerciseSettings
 from wall_oss_ros.policies.wall_oss_settings import WallOssSettings
 
 
@@ -21,7 +22,7 @@ class BackEnd:
         module: imported only when it is chosen.
         name: its class; called with the robot contract, the checkpoint and, where it has any, its
             settings.
-        extra: the extra of setup.py it needs.
+        extra: the extra of setup.py it needs, "" for none.
         settings: parameters of its own.
     """
 
@@ -33,6 +34,7 @@ class BackEnd:
 
 BACK_ENDS: Mapping[str, BackEnd] = {
     "scripted": BackEnd("wall_oss_ros.policies.scripted", "ScriptedPolicy", "sim"),
+    "exercise": BackEnd("wall_oss_ros.policies.exercise", "ExercisePolicy", "", ExerciseSettings),
     "replay": BackEnd("wall_oss_ros.policies.replay", "ReplayPolicy", "data"),
     "wall_oss": BackEnd(
         "wall_oss_ros.policies.wall_oss", "WallOssPolicy", "model", WallOssSettings

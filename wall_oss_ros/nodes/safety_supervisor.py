@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from diagnostic_msgs.msg import DiagnosticStatus
 from std_msgs.msg import Bool, Header
 from std_srvs.srv import SetBool, Trigger
@@ -38,7 +40,7 @@ class SafetySupervisorNode(LoopNode):
         kinematics = MinkKinematics(contract)
         rules = rule_set(contract, kinematics, self._settings)
         self._workspace = next(rule for rule in rules.rules if isinstance(rule, Workspace))
-        self._supervisor = SafetySupervisor(contract, kinematics, rules.rules, rules.preconditions)
+        self._supervisor = SafetySupervisor(contract, kinematics, rules, self._settings)
         self._last_mode: tuple[Mode, bool, tuple[str, ...]] | None = None
         self.build_loop(contract, self._judge, self._supervisor.measure)
         self.poll(RobotCommand, "command", self._on_command, qos.command())
@@ -59,13 +61,13 @@ class SafetySupervisorNode(LoopNode):
         now_ns = self.now_ns()
         with self.lock:
             self._supervisor.enable_motion(False, now_ns)
-            still = self._supervisor.step(now_ns, self.period_s)
+            still = self._supervisor.step(now_ns, self.period_s, time.monotonic_ns())
         if still is not None:
             self._output.send(still)
 
     def _judge(self) -> None:
         with self.lock:
-            command = self._supervisor.step(self.now_ns(), self.period_s)
+            command = self._supervisor.step(self.now_ns(), self.period_s, time.monotonic_ns())
         if command is not None:
             self._output.send(command)
         self._announce()
@@ -85,11 +87,11 @@ class SafetySupervisorNode(LoopNode):
 
     def _on_estop_input(self, message: Bool) -> None:
         with self.lock:
-            self._supervisor.estop_input("safety/estop_input", message.data)
+            self._supervisor.estop_input("safety/estop_input", message.data, self.now_ns())
 
     def _on_estop(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         with self.lock:
-            self._supervisor.estop("service ~/estop was called")
+            self._supervisor.estop("service ~/estop was called", self.now_ns())
         response.success = True
         return response
 

@@ -90,7 +90,7 @@ class Lockstep:
         self.session.load()
         self.executor = ChunkExecutor(contract, moving, self._executor_settings)
         rules = rule_set(contract, judging, self._safety_settings)
-        self.supervisor = SafetySupervisor(contract, judging, rules.rules, rules.preconditions)
+        self.supervisor = SafetySupervisor(contract, judging, rules, self._safety_settings)
         self._on_the_way: list[tuple[int, ActionChunk]] = []
         self._tick = 0
 
@@ -160,7 +160,7 @@ class Lockstep:
         self.supervisor.propose(self.executor.tick(now_ns, dt))
         if self.supervisor.latched_causes == ("motion was not enabled yet",):
             self.supervisor.enable_motion(True, now_ns)
-        command = self.supervisor.step(now_ns, dt)
+        command = self.supervisor.step(now_ns, dt, now_ns)
         reason = "; ".join(self.supervisor.latched_causes)
         self.executor.allow_motion(self.supervisor.motion_enabled, reason)
         if command is not None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from wall_oss_ros.core.command import RobotCommand
+from wall_oss_ros.core.kinematics import Survey
 from wall_oss_ros.core.observation import JointSample
 from wall_oss_ros.core.pose import Pose
 from wall_oss_ros.core.safety.verdict import Severity, Verdict
@@ -50,6 +51,23 @@ class Rule(Protocol):
 
     def check(self, command: RobotCommand, situation: Situation) -> Verdict:
         """Judge a command; up to LIMIT the verdict's command replaces it."""
+
+
+class Pace(Protocol):
+    """How fast a step between two postures may be, e.g. the speed of a tool."""
+
+    @property
+    def name(self) -> str:
+        """Name in verdicts and counters."""
+
+    def share(self, before: Survey, after: Survey, dt: float) -> tuple[float, str]:
+        """Return the share of the step's speed that is allowed, at most 1, and why it is less.
+
+        Args:
+            before: posture commanded at the last tick.
+            after: posture that is about to be commanded.
+            dt: time between them [s].
+        """
 
 
 def passed(rule: str, command: RobotCommand) -> Verdict:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.core.kinematics import ForwardKinematics
+from wall_oss_ros.core.safety.barrier import Barrier
 from wall_oss_ros.core.safety.base_speed import BaseSpeed
 from wall_oss_ros.core.safety.freshness import CommandAge, HeartbeatAge, StateAge
 from wall_oss_ros.core.safety.joint_limits import JointLimits
-from wall_oss_ros.core.safety.rule import Rule
+from wall_oss_ros.core.safety.rule import Pace, Rule
 from wall_oss_ros.core.safety.tracking import TrackingError
 from wall_oss_ros.core.safety.well_formed import WellFormed
 from wall_oss_ros.core.safety.workspace import Workspace
@@ -29,6 +30,7 @@ class SafetySettings(Settings):
     workspace_margin_m: float = setting(
         0.03, "distance to a workspace face at which steps begin to shrink [m]", low=0.001, high=0.5
     )
+    shadow: bool = setting(False, "judge and report, but send nothing to the controllers")
     tracking_limit: float = setting(
         0.35, "largest distance of a joint from where it was sent [rad] or [m]", low=0.01, high=3.0
     )
@@ -36,10 +38,31 @@ class SafetySettings(Settings):
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
-    """Rules that judge every command, and those that must pass before motion is enabled."""
+    """What is judged.
+
+    Attributes:
+        rules: fold over every command.
+        preconditions: those that must pass before motion is enabled.
+        barriers: what neither the commanded posture nor the one it can brake to may touch.
+        paces: how fast a step between two postures may be.
+    """
 
     rules: tuple[Rule, ...]
     preconditions: tuple[Rule, ...]
+    barriers: tuple[Barrier, ...] = ()
+    paces: tuple[Pace, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the counters."""
+        rules = [rule.name for rule in self.rules]
+        paces = [pace.name for pace in self.paces]
+        return tuple(dict.fromkeys([*rules, *paces, *(item.name for item in self.barriers)]))
+
+    @property
+    def links(self) -> tuple[str, ...]:
+        """Links that the barriers ask about."""
+        return tuple(dict.fromkeys(link for barrier in self.barriers for link in barrier.links))
 
 
 def rule_set(
@@ -63,4 +86,4 @@ def rule_set(
         JointLimits(contract),
         Workspace(contract, kinematics, settings.workspace_margin_m),
     )
-    return RuleSet(rules=(*fresh, *moving), preconditions=fresh)
+    return RuleSet(rules=(*fresh, *moving), preconditions=fresh, barriers=())

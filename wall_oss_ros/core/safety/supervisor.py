@@ -10,10 +10,12 @@ import numpy as np
 
 from wall_oss_ros.core.command import RobotCommand
 from wall_oss_ros.core.contract import RobotContract
-from wall_oss_ros.core.kinematics import ForwardKinematics
+from wall_oss_ros.core.kinematics import ForwardKinematics, Survey
 from wall_oss_ros.core.observation import JointSample
 from wall_oss_ros.core.pose import Pose
-from wall_oss_ros.core.safety.rule import Rule, Situation
+from wall_oss_ros.core.safety.barrier import Barrier, Gap
+from wall_oss_ros.core.safety.rule import Situation
+from wall_oss_ros.core.safety.rules import RuleSet, SafetySettings
 from wall_oss_ros.core.safety.verdict import Severity, Verdict
 
 # After motion was revoked the base is told to stand for this long; then the topics are quiet, so
@@ -43,6 +45,21 @@ _MODE_OF = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One condition for a reset or for enabling motion, and whether it holds now.
+
+    Attributes:
+        name: e.g. "standing", or the name of a rule.
+        ok: whether it holds.
+        reason: why not and what to do, "" where it holds.
+    """
+
+    name: str
+    ok: bool
+    reason: str = ""
+
+
 @dataclass(slots=True)
 class RuleCount:
     """How often a rule changed a command, and how often it held or stopped one."""
@@ -61,25 +78,30 @@ class SafetySupervisor:
         self,
         contract: RobotContract,
         kinematics: ForwardKinematics,
-        rules: Sequence[Rule],
-        preconditions: Sequence[Rule],
+        rules: RuleSet,
+        settings: SafetySettings,
     ) -> None:
         """Create a supervisor that does not yet allow motion.
 
         Args:
             contract: the robot.
             kinematics: its own, so that nobody else's arithmetic is trusted.
-            rules: folded in this order over each command.
-            preconditions: the rules that must pass before motion can be enabled.
+            rules: what is judged, see `rule_set`.
+            settings: thresholds; those that `rules` was made from.
         """
         self._contract = contract
         self._kinematics = kinematics
-        self._rules = tuple(rules)
-        self._preconditions = tuple(preconditions)
-        self.counts = {rule.name: RuleCount() for rule in self._rules}
+        self._rules = rules
+        self._settings = settings
+        self.counts = {name: RuleCount() for name in rules.names}
         self._measured: JointSample | None = None
         self._command: RobotCommand | None = None
         self._heartbeats: dict[str, int] = {}
+        self._strangers: tuple[str, ...] = ()
+        self._deaf: tuple[str, ...] = ()
+        self._dead_man_ns: int | None = None
+        self._base_pose: tuple[Pose, int] | None = None
+        self._clocks: tuple[int, int] | None = None
         self._sent: RobotCommand | None = None
         self._revoked_ns: int | None = None
         self._estop_hold: RobotCommand | None = None
@@ -88,6 +110,16 @@ class SafetySupervisor:
         self.motion_enabled = False
         self.latched_causes: tuple[str, ...] = ("motion was not enabled yet",)
         self.last_verdict: Verdict | None = None
+
+    @property
+    def shadow(self) -> bool:
+        """Whether it judges and reports but sends nothing."""
+        return self._settings.shadow
+
+    @property
+    def pressed_inputs(self) -> tuple[str, ...]:
+        """E-stop inputs that are pressed now."""
+        return tuple(source for source, down in self._estop_inputs.items() if down)
 
     def measure(self, sample: JointSample) -> None:
         """Take measured joints."""
@@ -101,27 +133,81 @@ class SafetySupervisor:
         """Take a node's sign of life."""
         self._heartbeats[node] = stamp_ns
 
-    def estop_input(self, source: str, pressed: bool) -> None:
-        """Take the state of an e-stop input; pressed latches, released only permits a reset."""
-        self._estop_inputs[source] = pressed
-        if pressed:
-            self.estop(f"e-stop input '{source}' is pressed")
+    def see(self, strangers: tuple[str, ...], deaf: tuple[str, ...]) -> None:
+        """Take who else publishes on controller topics, and which of them nobody hears.
 
-    def estop(self, cause: str) -> None:
-        """Stop at once and stay stopped until reset."""
+        Args:
+            strangers: publishers that are not this supervisor, in words: topic and node.
+            deaf: controller topics without a subscriber.
+        """
+        self._strangers, self._deaf = strangers, deaf
+
+    def dead_man(self, held: bool, stamp_ns: int) -> None:
+        """Take the state of the dead-man input; released counts at once, held for a while."""
+        self._dead_man_ns = stamp_ns if held else None
+
+    def locate_base(self, pose: Pose, stamp_ns: int) -> None:
+        """Take the base's pose in the odometry's frame."""
+        self._base_pose = (pose, stamp_ns)
+
+    def replace_barriers(self, barriers: Sequence[Barrier]) -> None:
+        """Judge by other barriers from the next tick on, e.g. after zones were changed."""
+        self._rules = replace(self._rules, barriers=tuple(barriers))
+
+    def estop_input(self, source: str, pressed: bool, now_ns: int) -> RobotCommand | None:
+        """Take the state of an e-stop input; pressed latches, released only permits a reset.
+
+        Returns:
+            What the controllers should get at once, None for nothing.
+        """
+        self._estop_inputs[source] = pressed
+        return self.estop(f"e-stop input '{source}' is pressed", now_ns) if pressed else None
+
+    def estop(self, cause: str, now_ns: int) -> RobotCommand | None:
+        """Stop at once and stay stopped until reset.
+
+        Returns:
+            What the controllers should get at once, without waiting for the next tick: every joint
+            held, zero twist. None in shadow mode, or where no pose is known.
+        """
         causes = self.latched_causes if self.mode is Mode.ESTOP else ()
         self.latched_causes = tuple(dict.fromkeys((*causes, cause)))
         self.mode, self.motion_enabled = Mode.ESTOP, False
         self._sent, self._revoked_ns = None, None
+        return self._spoken(self._stopped(now_ns))
+
+    def checks_for_reset(self, now_ns: int) -> tuple[Check, ...]:
+        """Return what a reset needs, each with whether it holds."""
+        latched = None if self.mode is Mode.ESTOP else "there is no e-stop to reset"
+        pressed = [
+            f"e-stop input '{name}' is still pressed; release it" for name in self.pressed_inputs
+        ]
+        return (
+            _check("latched", latched),
+            _check("inputs_released", "; ".join(pressed) or None),
+            _check("standing", self._standing_blocker(now_ns, _STANDING_AGE_S)),
+        )
+
+    def checks_for_enable(self, now_ns: int) -> tuple[Check, ...]:
+        """Return what enabling motion needs, each with whether it holds."""
+        causes = f"e-stop is latched ({'; '.join(self.latched_causes)}); reset it first"
+        silent = "no command received; is the chunk executor running?"
+        checks = [
+            _check("no_estop", causes if self.mode is Mode.ESTOP else None),
+            _check("standing", self._standing_blocker(now_ns, float("inf"))),
+            _check("command", silent if self._command is None else None),
+        ]
+        if self._measured is not None and self._command is not None:
+            situation = self._situation(now_ns, 0.0, self._at_measured(now_ns), 0.0)
+            for rule in self._rules.preconditions:
+                verdict = rule.check(self._command, situation)
+                refused = verdict.severity >= Severity.STOP
+                checks.append(_check(rule.name, verdict.reason if refused else None))
+        return tuple(checks)
 
     def reset_blocker(self, now_ns: int) -> str | None:
         """Return why a reset would be refused, or None."""
-        if self.mode is not Mode.ESTOP:
-            return "there is no e-stop to reset"
-        pressed = [source for source, down in self._estop_inputs.items() if down]
-        if pressed:
-            return f"e-stop input '{pressed[0]}' is still pressed; release it"
-        return self._standing_blocker(now_ns, _STANDING_AGE_S)
+        return _blocker(self.checks_for_reset(now_ns))
 
     def reset(self, now_ns: int) -> str | None:
         """Leave the e-stop for STOPPED; return None, or why not."""
@@ -136,49 +222,63 @@ class SafetySupervisor:
         if not enabled:
             self._stop("disabled by a person", now_ns)
             return None
-        if self.mode is Mode.ESTOP:
-            return f"e-stop is latched ({'; '.join(self.latched_causes)}); reset it first"
         if self.motion_enabled:
             return None
-        blocker = self._standing_blocker(now_ns, float("inf"))
+        blocker = _blocker(self.checks_for_enable(now_ns))
         if blocker is not None:
             return blocker
-        if self._command is None:
-            return "no command received; is the chunk executor running?"
-        start = self._at_measured(now_ns)
-        situation = Situation(now_ns, 0.0, self._measured, start, self._heartbeats)
-        for rule in self._preconditions:
-            verdict = rule.check(self._command, situation)
-            if verdict.severity >= Severity.STOP:
-                return f"{verdict.rule}: {verdict.reason}"
-        self._sent = start
+        self._sent = self._at_measured(now_ns)
         self.mode, self.motion_enabled, self.latched_causes = Mode.NOMINAL, True, ()
         return None
 
-    def step(self, now_ns: int, dt: float) -> RobotCommand | None:
+    def step(self, now_ns: int, dt: float, steady_ns: int) -> RobotCommand | None:
         """Judge the newest command.
+
+        Args:
+            now_ns: ROS time of this tick [ns].
+            dt: since the last tick [s].
+            steady_ns: a clock that never jumps [ns]; the simulated time where that is the clock.
 
         Returns:
             What the controllers should get now. With motion revoked, the base is told to stand and
             the arms are left to the braking end of their last trajectory; under e-stop every joint
             is held where it was, at once and as long as it is latched. None: nothing to say.
         """
+        jump_s = 0.0
+        if self._clocks is not None:
+            jump_s = ((now_ns - self._clocks[0]) - (steady_ns - self._clocks[1])) * 1e-9
+        self._clocks = (now_ns, steady_ns)
         if not self.motion_enabled or self._command is None:
-            return self._stopped(now_ns)
-        verdict = self._fold(self._command, now_ns, dt)
+            return self._spoken(self._stopped(now_ns))
+        verdict = self._fold(
+            self._command, self._situation(now_ns, dt, self._present_sent(), jump_s)
+        )
         if verdict.severity >= Severity.STOP:
             self.last_verdict = verdict
             if verdict.severity is Severity.ESTOP:
-                self.estop(f"{verdict.rule}: {verdict.reason}")
-            else:
-                self._stop(f"{verdict.rule}: {verdict.reason}", now_ns)
-            return self._stopped(now_ns)
+                return self.estop(f"{verdict.rule}: {verdict.reason}", now_ns)
+            self._stop(f"{verdict.rule}: {verdict.reason}", now_ns)
+            return self._spoken(self._stopped(now_ns))
         self.mode = _MODE_OF[verdict.severity]
         if verdict.severity is not Severity.PASS:
             self.last_verdict = verdict
         output = self._held(now_ns) if verdict.severity is Severity.HOLD else verdict.command
         self._remember(output)
-        return output
+        return self._spoken(output)
+
+    def survey(self) -> Survey | None:
+        """Return where the measured posture has tools, links and arms; None before joint states."""
+        if self._measured is None:
+            return None
+        return self._kinematics.survey(self._measured.position_of(), self._rules.links)
+
+    def gaps(self) -> tuple[Gap, ...]:
+        """Return every gap of the measured posture, nearest first; empty before joint states."""
+        survey = self.survey()
+        if survey is None:
+            return ()
+        found = (gap for barrier in self._rules.barriers for gap in barrier.gaps(survey))
+        return tuple(sorted(found, key=lambda gap: gap.distance))
 
     def tool_distance(self) -> float:
         """Return the distance between the two measured tools [m], NaN if unknown.
@@ -199,10 +299,26 @@ class SafetySupervisor:
             return {}
         return self._kinematics.tool_poses(self._measured.position_of())
 
-    def _fold(self, command: RobotCommand, now_ns: int, dt: float) -> Verdict:
-        situation = Situation(now_ns, dt, self._measured, self._present_sent(), self._heartbeats)
+    def _situation(self, now_ns: int, dt: float, sent: RobotCommand, jump_s: float) -> Situation:
+        return Situation(
+            now_ns=now_ns,
+            dt=dt,
+            measured=self._measured,
+            sent=sent,
+            heartbeats=self._heartbeats,
+            base_pose=None if self._base_pose is None else self._base_pose[0],
+            dead_man_ns=self._dead_man_ns,
+            strangers=self._strangers,
+            deaf=self._deaf,
+            clock_jump_s=jump_s,
+        )
+
+    def _spoken(self, output: RobotCommand | None) -> RobotCommand | None:
+        return None if self._settings.shadow else output
+
+    def _fold(self, command: RobotCommand, situation: Situation) -> Verdict:
         worst = Verdict(Severity.PASS, "", "", command)
-        for rule in self._rules:
+        for rule in self._rules.rules:
             verdict = rule.check(worst.command, situation)
             count = self.counts[rule.name]
             count.limited += verdict.severity is Severity.LIMIT
@@ -290,3 +406,12 @@ class SafetySupervisor:
         if self._measured is None:
             raise ValueError("no joint states")
         return self._measured
+
+
+def _check(name: str, reason: str | None) -> Check:
+    return Check(name, reason is None, reason or "")
+
+
+def _blocker(checks: Sequence[Check]) -> str | None:
+    """Return the reason of the first check that does not hold."""
+    return next((check.reason for check in checks if not check.ok), None)

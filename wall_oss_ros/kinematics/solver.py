@@ -7,7 +7,7 @@ nothing, stay within the contract's position and velocity limits. No collision a
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import mink
 import mujoco
@@ -16,18 +16,16 @@ import qpsolvers
 from numpy.typing import NDArray
 
 from wall_oss_ros.core.contract import RobotContract
-from wall_oss_ros.core.errors import RobotModelError
-from wall_oss_ros.core.kinematics import JointStep
+from wall_oss_ros.core.kinematics import JointStep, Reached, Survey
 from wall_oss_ros.core.pose import Pose
-from wall_oss_ros.kinematics.joint_box import Array, JointBox
+from wall_oss_ros.kinematics.follower import RowFollower, check_rows
+from wall_oss_ros.kinematics.frames import Array, Frames
+from wall_oss_ros.kinematics.joint_box import JointBox
 from wall_oss_ros.kinematics.robot_model import kinematic_model
+from wall_oss_ros.kinematics.tool_error import POSITION_COST, POSTURE_COST, ROTATION_COST
 
-# Costs of the tool pose: 1 m of position error weighs as much as 3.3 rad of rotation error.
-_POSITION_COST, _ROTATION_COST = 1.0, 0.3
 # Grows with the tool error: bounds joint motion towards targets out of reach.
 _TOOL_DAMPING = 1e-3
-# Small against the tool costs: it decides only the elbow, the free seventh joint.
-_POSTURE_COST = 1e-2
 _POSTURE_TIME_S = 0.5
 # Keeps the program strictly convex.
 _DAMPING = 1e-6
@@ -46,25 +44,20 @@ class MinkKinematics:
     def __init__(self, contract: RobotContract) -> None:
         self._contract = contract
         self._model = kinematic_model(contract)
-        # step() owns the configuration; tool_poses() has its own data and never disturbs it.
+        self._frames = Frames(self._model, contract)
+        # step() owns the configuration; what only asks has its own data and never disturbs it.
         self._configuration = mink.Configuration(self._model)
         self._measured = mujoco.MjData(self._model)
-        self._names = tuple(self._model.joint(i).name for i in range(self._model.njnt))
-        self._index = {name: i for i, name in enumerate(self._names)}
+        self._follower = RowFollower(self._model, self._frames, contract)
+        self._names, self._index = self._frames.names, self._frames.index
         joints = [contract.limited_joints[name] for name in self._names]
         self._box = JointBox(
             np.array([joint.position[0] for joint in joints]),
             np.array([joint.position[1] for joint in joints]),
             np.array([joint.velocity for joint in joints]),
         )
-        self._sides = tuple(contract.arms)
-        self._frames = {side: self._frame_body(side) for side in self._sides}
-        self._sites = {side: int(self._model.site(f"tool_{side}").id) for side in self._sides}
-        self._tasks = {side: _tool_task(side) for side in self._sides}
-        self._arm_joints = {
-            side: [self._index[name] for name in arm.joints] for side, arm in contract.arms.items()
-        }
-        self._posture = mink.PostureTask(self._model, cost=_POSTURE_COST)
+        self._tasks = {side: _tool_task(side) for side in self._frames.sides}
+        self._posture = mink.PostureTask(self._model, cost=POSTURE_COST)
         self._posture.set_target(np.array([joint.home for joint in joints]))
         self._seeded = False
 
@@ -74,9 +67,41 @@ class MinkKinematics:
         Raises:
             ValueError: if a joint of arms, lift or head is missing or not finite.
         """
-        self._measured.qpos[:] = self._vector(positions)
-        mujoco.mj_kinematics(self._model, self._measured)
-        return self._poses(self._measured)
+        self._place(positions)
+        return self._frames.tools(self._measured)
+
+    def survey(self, positions: Mapping[str, float], links: Sequence[str] = ()) -> Survey:
+        """Return tools, link poses and clearance; see `core.kinematics.ForwardKinematics`.
+
+        Raises:
+            ValueError: if a joint of arms, lift or head is missing or not finite, or for a link
+                that the URDF lacks.
+        """
+        self._place(positions)
+        return self._frames.survey(self._measured, links, math.inf, ())
+
+    def reach(
+        self,
+        start: Mapping[str, float],
+        targets: Sequence[Mapping[str, Pose]],
+        direct: Sequence[Mapping[str, float]],
+        links: Sequence[str] = (),
+    ) -> list[Reached]:
+        """Follow rows of tool targets without time; see `core.kinematics.ForwardKinematics`.
+
+        Raises:
+            ValueError: for incomplete or non-finite input, an unknown arm, joint or link, or
+                different numbers of rows.
+        """
+        check_rows(targets, direct)
+        follower, rows = self._follower, []
+        follower.start(self._frames.vector(start))
+        for tools, joints in zip(targets, direct, strict=True):
+            position_error, rotation_error = follower.follow(tools, joints)
+            survey = self._frames.survey(follower.data, links, math.inf, ())
+            positions = self._frames.named(follower.positions)
+            rows.append(Reached(positions, position_error, rotation_error, survey))
+        return rows
 
     def seed(self, positions: Mapping[str, float]) -> None:
         """Start from these (measured) joint positions; they may be outside their limits.
@@ -84,7 +109,7 @@ class MinkKinematics:
         Raises:
             ValueError: if a joint of arms, lift or head is missing or not finite.
         """
-        self._configuration.update(self._vector(positions))
+        self._configuration.update(self._frames.vector(positions))
         self._seeded = True
 
     def step(
@@ -113,7 +138,7 @@ class MinkKinematics:
             wanted[self._index[name]] = position - before[self._index[name]]
         move = np.minimum(np.maximum(wanted, low), high)
         if targets:
-            arms = np.array([i for side in targets for i in self._arm_joints[side]])
+            arms = np.array([i for side in targets for i in self._frames.arm_joints[side]])
             # Lift and head move first, so that the arms make up for it within the same step.
             move[arms] = 0.0
             self._configuration.update(before + move)
@@ -133,7 +158,7 @@ class MinkKinematics:
     ) -> Array:
         data = self._configuration.data
         for side, target in targets.items():
-            frame, turn = self._frames[side], np.empty((3, 3))
+            frame, turn = self._frames.arm_frames[side], np.empty((3, 3))
             outer = data.xmat[frame].reshape(3, 3)
             np.matmul(outer, target.rotation, out=turn)
             self._tasks[side].set_target(
@@ -154,7 +179,7 @@ class MinkKinematics:
         return np.asarray(solution, dtype=np.float64)
 
     def _result(self, targets: Mapping[str, Pose], velocities: Array) -> JointStep:
-        tools = self._poses(self._configuration.data)
+        tools = self._frames.tools(self._configuration.data)
         position_error = rotation_error = 0.0
         for side, target in targets.items():
             offset = tools[side].position - target.position
@@ -171,25 +196,9 @@ class MinkKinematics:
             rotation_error=rotation_error,
         )
 
-    def _poses(self, data: mujoco.MjData) -> dict[str, Pose]:
-        poses = {}
-        for side in self._sides:
-            frame, site = self._frames[side], self._sites[side]
-            inward = data.xmat[frame].reshape(3, 3).T
-            poses[side] = Pose(
-                inward @ (data.site_xpos[site] - data.xpos[frame]),
-                inward @ data.site_xmat[site].reshape(3, 3),
-            )
-        return poses
-
-    def _vector(self, positions: Mapping[str, float]) -> Array:
-        missing = [name for name in self._names if name not in positions]
-        if missing:
-            raise ValueError(f"positions lack the joints {missing}")
-        vector = np.array([positions[name] for name in self._names], dtype=np.float64)
-        if not np.all(np.isfinite(vector)):
-            raise ValueError(f"positions are not finite: {dict(positions)}")
-        return vector
+    def _place(self, positions: Mapping[str, float]) -> None:
+        self._measured.qpos[:] = self._frames.vector(positions)
+        mujoco.mj_kinematics(self._model, self._measured)
 
     def _check_step(
         self, targets: Mapping[str, Pose], direct: Mapping[str, float], dt: float
@@ -209,25 +218,12 @@ class MinkKinematics:
             if any(name in self._contract.arms[side].joints for side in targets):
                 raise ValueError(f"joint '{name}' is commanded directly and by its arm's target")
 
-    def _frame_body(self, side: str) -> int:
-        arm = self._contract.arms[side]
-        body = ancestor = int(self._model.body(arm.frame).id)
-        while ancestor != 0:
-            first = self._model.body_jntadr[ancestor]
-            if first >= 0 and self._names[first] in arm.joints:
-                raise RobotModelError(
-                    f"arms.{side}.frame '{arm.frame}' moves with the {side} arm itself; name a "
-                    "link that carries the arm"
-                )
-            ancestor = int(self._model.body_parentid[ancestor])
-        return body
-
 
 def _tool_task(side: str) -> mink.FrameTask:
     return mink.FrameTask(
         f"tool_{side}",
         "site",
-        position_cost=_POSITION_COST,
-        orientation_cost=_ROTATION_COST,
+        position_cost=POSITION_COST,
+        orientation_cost=ROTATION_COST,
         lm_damping=_TOOL_DAMPING,
     )

@@ -1,0 +1,86 @@
+"""How far a tool is from its target, and how its joints change that."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import mujoco
+import numpy as np
+
+from wall_oss_ros.core.pose import Pose
+from wall_oss_ros.kinematics.frames import Array, Frames
+
+# Costs of the tool pose: 1 m of position error weighs as much as 3.3 rad of rotation error.
+POSITION_COST, ROTATION_COST = 1.0, 0.3
+# Small against the tool costs: it decides only the elbow, the free seventh joint.
+POSTURE_COST = 1e-2
+
+
+class Goal:
+    """A tool target in numbers that MuJoCo's functions take.
+
+    Args:
+        pose: target in the arm's frame.
+
+    Attributes:
+        position: (3,) in the arm's frame [m].
+        quaternion: (4,) w first, in the arm's frame.
+    """
+
+    __slots__ = ("position", "quaternion")
+
+    def __init__(self, pose: Pose) -> None:
+        self.position = pose.position
+        self.quaternion = np.empty(4)
+        mujoco.mju_mat2Quat(self.quaternion, pose.rotation.ravel())
+
+
+class ToolError:
+    """Twists from tools to their targets, and Jacobians, in world axes.
+
+    Args:
+        model: kinematic model.
+        frames: its indices.
+
+    Attributes:
+        weights: (6,) cost of each component of a twist.
+    """
+
+    def __init__(self, model: mujoco.MjModel, frames: Frames) -> None:
+        self._model, self._frames = model, frames
+        self.weights = np.array([POSITION_COST] * 3 + [ROTATION_COST] * 3)
+        self._jacobian = np.zeros((6, model.nv))
+        self._goal, self._own, self._turn = np.empty(4), np.empty(4), np.empty(3)
+
+    def goals(self, targets: Mapping[str, Pose]) -> dict[str, Goal]:
+        """Return targets by side.
+
+        Raises:
+            ValueError: for an arm that the robot lacks, or a target that is not finite.
+        """
+        for side, target in targets.items():
+            if side not in self._frames.sides:
+                raise ValueError(f"target for '{side}'; arms are {sorted(self._frames.sides)}")
+            if not math.isfinite(float(target.position.sum() + target.rotation.sum())):
+                raise ValueError(f"target of the {side} arm is not finite")
+        return {side: Goal(target) for side, target in targets.items()}
+
+    def twist(self, data: mujoco.MjData, side: str, goal: Goal) -> Array:
+        """Return the way from tool to goal (6,): distance [m], then rotation vector [rad]."""
+        site, frame = self._frames.sites[side], self._frames.arm_frames[side]
+        twist = np.empty(6)
+        outer = data.xmat[frame].reshape(3, 3)
+        twist[:3] = data.xpos[frame] + outer @ goal.position - data.site_xpos[site]
+        mujoco.mju_mulQuat(self._goal, data.xquat[frame], goal.quaternion)
+        mujoco.mju_mat2Quat(self._own, data.site_xmat[site])
+        mujoco.mju_subQuat(self._turn, self._goal, self._own)  # in the tool's axes
+        twist[3:] = data.site_xmat[site].reshape(3, 3) @ self._turn
+        return twist
+
+    def weighted_jacobian(self, data: mujoco.MjData, side: str) -> Array:
+        """Return d(weighted tool pose) / d(joints), (6, n); valid until the next call."""
+        jacobian = self._jacobian
+        mujoco.mj_jacSite(self._model, data, jacobian[:3], jacobian[3:], self._frames.sites[side])
+        jacobian *= self.weights[:, None]
+        return jacobian

@@ -29,13 +29,15 @@ ENTRY_POINTS = {
     "wall_oss_ros.nodes": [f"{name} = wall_oss_ros.nodes.{name}:main" for name in NODES],
 }
 
-# What every robot needs: kinematics (mujoco, mink, daqp) and JPEG decoding (simplejpeg).
+# What every robot needs: kinematics (mujoco, mink, daqp), motion within velocity, acceleration and
+# jerk (ruckig) and JPEG decoding (simplejpeg).
 REQUIRES = [
     "numpy",
     "pyyaml",
     "mujoco",
     "mink",
     "daqp",
+    "ruckig",
     "simplejpeg",
 ]
 # Light by default: none of these is needed to drive a robot with the scripted or replayed policy.

@@ -6,35 +6,31 @@ and a service that starts another scene.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 import traceback
 from collections.abc import Sequence
-from pathlib import Path
 
 from diagnostic_msgs.msg import DiagnosticStatus
 
 from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.core.errors import SimulationError
 from wall_oss_ros.core.pacing import Pacer
-from wall_oss_ros.core.rates import Percentiles
 from wall_oss_ros.ros.loop import DeadlineLoop
 from wall_oss_ros.ros.node import SuiteNode, run
 from wall_oss_ros.ros.parameters import declare
+from wall_oss_ros.ros.sim_faults import SimFaults
 from wall_oss_ros.ros.sim_inputs import Point, SimInputs
 from wall_oss_ros.ros.sim_outputs import SimOutputs
-from wall_oss_ros.sim.cameras import MAX_PX, MIN_PX, SimCameras
+from wall_oss_ros.sim.cameras import MAX_PX, MIN_PX
 from wall_oss_ros.sim.controllers import TrajectoryPoint
-from wall_oss_ros.sim.film import FILM_SIZE, Film
 from wall_oss_ros.sim.robot import SimRobot
-from wall_oss_ros.sim.window import Window
+from wall_oss_ros.sim.studio import Studio
 from wall_oss_ros.srv import InjectFault, ResetScene
 
 # Joint states leave every tick (200 Hz); these leave every n-th.
 _ODOMETRY_TICKS = 4
 _TASK_TICKS = 10
-_DRAWING_NICENESS = 10
 _FIRST_PICTURE_S = 60.0
 # Below this real-time factor the node warns.
 _SLOW = 0.95
@@ -53,6 +49,13 @@ class SimRobotNode(SuiteNode):
         self._size = declare(
             self, "image_size", 448, "picture width and height [px]", low=MIN_PX, high=MAX_PX
         )
+        self._camera_kind = declare(
+            self,
+            "cameras",
+            "drawn",
+            "drawn: pictures of what happens; still: one picture whose noise changes, stamped when "
+            "it is sent, for measurements without the cost of drawing",
+        )
         self._window_wanted = declare(self, "window", False, "show the simulation in a window")
         self._film_file = declare(self, "film", "", "file (.webp) to save a film to at the end")
         self._with_clock = declare(self, "publish_clock", False, "publish simulated time on /clock")
@@ -68,15 +71,21 @@ class SimRobotNode(SuiteNode):
         self._drawn = threading.Event()
         self._epoch_ns = 0
         self._tick_count = 0
-        self._render_ms = Percentiles()
-        self._cameras: SimCameras | None = None
-        self._window = Window(self._sim.model) if self._window_wanted else None
-        self._film = Film(Path(self._film_file)) if self._film_file else None
+        self._studio = Studio(
+            self._sim.model,
+            tuple(contract.cameras),
+            self._size,
+            seed=self._seed,
+            cameras=self._camera_kind,
+            window=self._window_wanted,
+            film=self._film_file,
+        )
         rate_hz = max(camera.rate for camera in contract.cameras.values())
         self._physics = DeadlineLoop(1.0 / self._sim.dt_s, self._tick, self._on_loop_error, "sim")
         self._drawing = DeadlineLoop(rate_hz, self._draw, self._on_loop_error, "cameras")
-        self._outputs = SimOutputs(self, contract, self._with_clock)
-        self._inputs = SimInputs(self, contract, self._on_joints, self._on_base)
+        self._faults = SimFaults(contract, self._with_clock)
+        self._outputs = SimOutputs(self, contract, self._faults, self._with_clock)
+        self._inputs = SimInputs(self, contract, self._faults, self._on_joints, self._on_base)
         self.create_service(ResetScene, "~/reset", self._on_reset)
         self.create_service(InjectFault, "~/inject_fault", self._on_inject_fault)
 
@@ -93,16 +102,13 @@ class SimRobotNode(SuiteNode):
         """Halt simulated time; save the film."""
         self._drawing.stop()
         self._physics.stop()
-        if self._window is not None:
-            self._window.close()
-        if self._film is not None:
-            self._film.save()
+        self._studio.close()
 
     def _tick(self) -> None:
         self._inputs.poll()
         lost_before = self._pacer.lost_ns
         steps = self._pacer.due(time.monotonic_ns())
-        self._epoch_ns += self._pacer.lost_ns - lost_before
+        self._epoch_ns += self._pacer.lost_ns - lost_before + self._faults.take_clock_jump_ns()
         for _ in range(steps):
             with self._lock:
                 self._sim.step()
@@ -111,10 +117,15 @@ class SimRobotNode(SuiteNode):
             stamp_ns = self._epoch_ns + sample.stamp_ns
             self._outputs.publish_clock(stamp_ns)
             self._outputs.publish_joints(sample, stamp_ns)
-            if self._tick_count % _ODOMETRY_TICKS == 0:
+            odometry_due = self._tick_count % _ODOMETRY_TICKS == 0
+            truth_wanted = self._outputs.truth_wanted
+            if odometry_due or truth_wanted:
                 with self._lock:
                     pose, twist = self._sim.odometry()
-                self._outputs.publish_odometry(pose, twist, stamp_ns)
+                if odometry_due:
+                    self._outputs.publish_odometry(pose, twist, stamp_ns)
+                if truth_wanted:
+                    self._outputs.publish_truth(sample, pose, twist, stamp_ns)
             if self._tick_count % _TASK_TICKS == 0:
                 self._publish_task()
 
@@ -131,31 +142,21 @@ class SimRobotNode(SuiteNode):
             )
 
     def _draw(self) -> None:
-        if self._cameras is None:
-            # Drawing may take what the loops leave: a late picture is a picture, a late joint
-            # state stops the robot. The threads of a software renderer inherit this.
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _DRAWING_NICENESS)
-            # The GL context belongs to the thread that made it.
-            self._cameras = SimCameras(
-                self._sim.model, tuple(self._contract.cameras), self._size, seed=self._seed
-            )
         with self._lock:
             snapshot = self._sim.snapshot()
         if not self._physics.running:
-            self._cameras.render(snapshot)
-            if self._film is not None:
-                self._cameras.render_view(snapshot, "third", *FILM_SIZE)
+            self._studio.warm_up(snapshot)
             self._drawn.set()
             return
-        begin = time.perf_counter()
-        pictures = self._cameras.render(snapshot)
-        self._render_ms.add((time.perf_counter() - begin) * 1e3)
-        if self._window is not None:
-            self._window.show(snapshot)
-        if self._film is not None and self._film.wants(snapshot.stamp_ns):
-            view = self._cameras.render_view(snapshot, "third", *FILM_SIZE)
-            self._film.add(snapshot.stamp_ns, view)
-        self._outputs.publish_pictures(pictures, self._epoch_ns + snapshot.stamp_ns)
+        pictures = self._studio.shoot(snapshot)
+        if self._studio.still:
+            self._outputs.publish_pictures(pictures, self._stamp_now)
+        else:
+            stamp_ns = self._epoch_ns + snapshot.stamp_ns
+            self._outputs.publish_pictures(pictures, lambda: stamp_ns)
+
+    def _stamp_now(self) -> int:
+        return self._epoch_ns + self._sim.time_ns if self._with_clock else self.now_ns()
 
     def _on_loop_error(self, error: BaseException) -> None:
         self._drawn.set()
@@ -197,7 +198,8 @@ class SimRobotNode(SuiteNode):
     def _on_inject_fault(
         self, request: InjectFault.Request, response: InjectFault.Response
     ) -> InjectFault.Response:
-        reason = self._outputs.inject(request.stream, request.fault)
+        reason = self._faults.inject(request.stream, request.fault)
+        self._inputs.follow_faults()
         response.success, response.message = reason is None, reason or "done"
         return response
 
@@ -206,7 +208,7 @@ class SimRobotNode(SuiteNode):
         if not self.active:
             return super().report()
         factor = self._pacer.real_time_factor()
-        p50, p99 = self._render_ms.at(50, 99)
+        p50, p99 = self._studio.render_ms.at(50, 99)
         values = {f"camera {name} published": str(n) for name, n in self._outputs.pictures.items()}
         values["real-time factor"] = f"{factor:.3f}"
         values["time lost [s]"] = f"{self._pacer.lost_ns * 1e-9:.3f}"

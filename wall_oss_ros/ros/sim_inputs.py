@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -13,18 +14,23 @@ from trajectory_msgs.msg import JointTrajectory
 from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.ros import qos
 from wall_oss_ros.ros.polling import PolledSubscriber
+from wall_oss_ros.ros.sim_faults import SimFaults
 
 # Positions, velocities (None: not given) and due time [s] of one trajectory point.
 Point = tuple[Sequence[float], Sequence[float] | None, float]
 
 
 class SimInputs:
-    """Subscriptions of every controller of the contract; one thread polls them."""
+    """Subscriptions of every controller of the contract; one thread polls them.
+
+    A part with the fault "deaf" drops its commands, one that is "gone" does not even subscribe.
+    """
 
     def __init__(
         self,
         node: Node,
         contract: RobotContract,
+        faults: SimFaults,
         on_joints: Callable[[str, Sequence[str], list[Point]], None],
         on_base: Callable[[float, float, float], None],
     ) -> None:
@@ -33,33 +39,63 @@ class SimInputs:
         Args:
             node: owner.
             contract: names topics and interfaces.
+            faults: what the controllers suffer from now.
             on_joints: called with part, joint names and points.
             on_base: called with vx, vy [m/s], wz [rad/s] in the base frame.
         """
-        self._node, self._contract = node, contract
+        self._node, self._contract, self._faults = node, contract, faults
         self._on_joints, self._on_base = on_joints, on_base
-        self._sources: list[PolledSubscriber] = []
-        for part, controller in contract.joint_controllers.items():
-            if controller.interface == "joint_trajectory":
-                self._take(JointTrajectory, controller.topic, partial(self._trajectory, part))
-            else:
-                self._take(Float64MultiArray, controller.topic, partial(self._positions, part))
-        if contract.base is not None:
-            base = contract.base.controller
-            kind = TwistStamped if base.interface == "twist_stamped" else Twist
-            self._take(kind, base.topic, self._twist)
+        self._lock = threading.Lock()  # one thread polls, another makes a controller go and come
+        self._sources: dict[str, PolledSubscriber] = {}
+        for part in contract.commanded_parts:
+            self._join(part)
 
     def poll(self) -> None:
         """Pass on what has come in."""
-        for source in self._sources:
-            source.poll()
+        with self._lock:
+            for source in self._sources.values():
+                source.poll()
 
-    def _take(self, kind: type, topic: str, callback: Callable[..., None]) -> None:
+    def follow_faults(self) -> None:
+        """Unsubscribe what is gone, subscribe again what came back."""
+        with self._lock:
+            for part in self._contract.commanded_parts:
+                gone = self._faults.of(part) == "gone"
+                if gone and part in self._sources:
+                    self._leave(part)
+                elif not gone and part not in self._sources:
+                    self._join(part)
+
+    def _join(self, part: str) -> None:
+        contract = self._contract
+        if part == "base" and contract.base is not None:
+            base = contract.base.controller
+            kind = TwistStamped if base.interface == "twist_stamped" else Twist
+            self._take(part, kind, base.topic, self._twist)
+            return
+        controller = contract.joint_controllers[part]
+        if controller.interface == "joint_trajectory":
+            self._take(part, JointTrajectory, controller.topic, partial(self._trajectory, part))
+        else:
+            self._take(part, Float64MultiArray, controller.topic, partial(self._positions, part))
+
+    def _leave(self, part: str) -> None:
+        del self._sources[part]
+        joints = self._contract.joint_controllers
+        base = self._contract.base
+        controller = base.controller if part == "base" and base is not None else joints[part]
+        topic = self._node.resolve_topic_name(controller.topic)
+        for subscription in [s for s in self._node.subscriptions if s.topic_name == topic]:
+            self._node.destroy_subscription(subscription)
+
+    def _take(self, part: str, kind: type, topic: str, callback: Callable[..., None]) -> None:
         source = PolledSubscriber(self._node, kind, topic, qos.NEWEST)
         source.registerCallback(callback)
-        self._sources.append(source)
+        self._sources[part] = source
 
     def _trajectory(self, part: str, message: JointTrajectory) -> None:
+        if self._faults.of(part) == "deaf":
+            return
         points: list[Point] = [
             (
                 point.positions,
@@ -71,8 +107,12 @@ class SimInputs:
         self._on_joints(part, message.joint_names, points)
 
     def _positions(self, part: str, message: Float64MultiArray) -> None:
+        if self._faults.of(part) == "deaf":
+            return
         self._on_joints(part, self._contract.part_joints[part], [(message.data, None, 0.0)])
 
     def _twist(self, message: Twist | TwistStamped) -> None:
+        if self._faults.of("base") == "deaf":
+            return
         twist = message.twist if isinstance(message, TwistStamped) else message
         self._on_base(twist.linear.x, twist.linear.y, twist.angular.z)

@@ -1,6 +1,8 @@
-"""What the simulated robot's drivers publish, and the faults they can be told to have."""
+"""What the simulated robot's drivers publish; with a fault, what they publish then."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from nav_msgs.msg import Odometry
@@ -11,7 +13,6 @@ from sensor_msgs.msg import Image, JointState
 
 from wall_oss_ros.core import rotation
 from wall_oss_ros.core.contract import RobotContract
-from wall_oss_ros.core.errors import choices
 from wall_oss_ros.core.observation import JointSample
 from wall_oss_ros.core.pose import Pose
 from wall_oss_ros.core.rotation import Array
@@ -20,25 +21,29 @@ from wall_oss_ros.msg import SimTaskState
 from wall_oss_ros.ros import qos
 from wall_oss_ros.ros.geometry import pose_message, twist_message
 from wall_oss_ros.ros.images import image_message
+from wall_oss_ros.ros.sim_faults import SimFaults, spoiled_image, spoiled_joints, spoiled_pixels
 from wall_oss_ros.ros.stamps import to_stamp
 from wall_oss_ros.ros.task_message import task_message
 
-_CAMERA_FAULTS = ("none", "silence", "freeze", "stall")
-_STATE_FAULTS = ("none", "silence")
+# The base among the joints of `sim_robot/truth`.
+BASE_NAMES = ("base_x", "base_y", "base_yaw")
 
 
 class SimOutputs:
     """Publishers of joint states, odometry, pictures, ground truth and clock."""
 
-    def __init__(self, node: LifecycleNode, contract: RobotContract, with_clock: bool) -> None:
+    def __init__(
+        self, node: LifecycleNode, contract: RobotContract, faults: SimFaults, with_clock: bool
+    ) -> None:
         """Create the publishers.
 
         Args:
             node: owner.
             contract: names the topics.
+            faults: what the drivers suffer from now.
             with_clock: whether to publish /clock.
         """
-        self._contract = contract
+        self._contract, self._faults = contract, faults
         create = node.create_lifecycle_publisher
         self._joints = create(JointState, contract.joint_states.topic, qos.DRIVER)
         self._odometry = None
@@ -50,23 +55,10 @@ class SimOutputs:
         }
         self._task = create(SimTaskState, "task_state", qos.STATE)
         self._clock = create(Clock, "/clock", qos.SENSOR) if with_clock else None
-        # Set by the service's thread, read by the publishing ones: one word per stream.
-        self._faults: dict[str, str] = {}
+        # How the robot really moves, whatever its drivers say: for measurements of the faults.
+        self._truth = create(JointState, "~/truth", qos.DRIVER)
         self._last: dict[str, Image] = {}
         self.pictures = dict.fromkeys(contract.cameras, 0)
-
-    def inject(self, stream: str, fault: str) -> str | None:
-        """Give a stream a fault, or heal it with "none"; return None, or why not."""
-        streams: dict[str, tuple[str, ...]] = {name: _CAMERA_FAULTS for name in self._images}
-        streams["joint_states"] = _STATE_FAULTS
-        if self._odometry is not None:
-            streams["odometry"] = _STATE_FAULTS
-        if stream not in streams:
-            return f"unknown stream '{stream}'; valid: {choices(streams)}"
-        if fault not in streams[stream]:
-            return f"unknown fault '{fault}' of '{stream}'; valid: {choices(streams[stream])}"
-        self._faults[stream] = fault
-        return None
 
     def publish_clock(self, time_ns: int) -> None:
         """Publish simulated time."""
@@ -75,7 +67,8 @@ class SimOutputs:
 
     def publish_joints(self, sample: JointSample, stamp_ns: int) -> None:
         """Publish measured joints."""
-        if self._faults.get("joint_states") == "silence":
+        fault = self._faults.of("joint_states")
+        if fault == "silence":
             return
         message = JointState(
             name=list(sample.names),
@@ -83,11 +76,26 @@ class SimOutputs:
             velocity=sample.velocities.tolist(),
         )
         message.header.stamp = to_stamp(stamp_ns)
-        self._joints.publish(message)
+        self._joints.publish(spoiled_joints(message, fault))
+
+    @property
+    def truth_wanted(self) -> bool:
+        """Whether anybody listens to `publish_truth`."""
+        return self._truth.get_subscription_count() > 0
+
+    def publish_truth(self, sample: JointSample, pose: Array, twist: Array, stamp_ns: int) -> None:
+        """Publish all joints and the base as three more, however faulty the drivers are."""
+        message = JointState(
+            name=[*sample.names, *BASE_NAMES],
+            position=[*sample.positions.tolist(), *pose.tolist()],
+            velocity=[*sample.velocities.tolist(), *twist.tolist()],
+        )
+        message.header.stamp = to_stamp(stamp_ns)
+        self._truth.publish(message)
 
     def publish_odometry(self, pose: Array, twist: Array, stamp_ns: int) -> None:
         """Publish x, y [m], yaw [rad] in odom and vx, vy [m/s], wz [rad/s] in the base frame."""
-        if self._odometry is None or self._faults.get("odometry") == "silence":
+        if self._odometry is None or self._faults.of("odometry") == "silence":
             return
         message = Odometry(child_frame_id=self._contract.base_frame)
         message.header.stamp = to_stamp(stamp_ns)
@@ -103,20 +111,23 @@ class SimOutputs:
         message.header.stamp = to_stamp(stamp_ns)
         self._task.publish(message)
 
-    def publish_pictures(self, pictures: dict[str, NDArray[np.uint8]], stamp_ns: int) -> None:
-        """Publish one picture (px, px, 3) uint8 RGB per camera."""
+    def publish_pictures(
+        self, pictures: Mapping[str, NDArray[np.uint8]], stamp: Callable[[], int]
+    ) -> None:
+        """Publish one picture (px, px, 3) uint8 RGB per camera, stamped by `stamp` [ns]."""
         for name, pixels in pictures.items():
-            fault = self._faults.get(name)
+            fault = self._faults.of(name)
             if fault == "silence":
                 continue
             last = self._last.get(name)
             if fault in ("freeze", "stall") and last is not None:
                 message = last
                 if fault == "freeze":
-                    message.header.stamp = to_stamp(stamp_ns)
+                    message.header.stamp = to_stamp(stamp())
             else:
                 frame = self._contract.cameras[name].frame
-                message = image_message(pixels, stamp_ns, frame)
+                message = image_message(spoiled_pixels(pixels, fault), stamp(), frame)
+                message = spoiled_image(message, fault)
             self._images[name].publish(message)
             self._last[name] = message
             self.pictures[name] += 1

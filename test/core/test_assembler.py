@@ -24,9 +24,13 @@ STATES = ("joint_states", "odometry")
 
 
 def picture(message: object) -> NDArray[np.uint8]:
-    """A message is the brightness of its picture; "broken" cannot be decoded."""
+    """A message is the brightness of its picture, or (brightness, width, height); "broken" cannot
+    be decoded."""
     if message == "broken":
         raise MessageError("JPEG data ends early")
+    if isinstance(message, tuple):
+        brightness, width, height = message
+        return np.full((height, width, 3), brightness, np.uint8)
     return np.full((2, 2, 3), message, np.uint8)
 
 
@@ -273,6 +277,23 @@ def test_a_picture_that_cannot_be_decoded_is_refused_by_camera(robot: Robot) -> 
     robot.live(T0 + 100 * MS)
     assert robot.assembler.assemble(T0 + 100 * MS) is not None
     assert robot.faults(T0 + 100 * MS) == {}
+
+
+def test_pictures_of_another_size_than_the_first_are_refused_until_they_are_as_before(
+    robot: Robot,
+) -> None:
+    robot.live(T0)
+    assert robot.assembler.assemble(T0) is not None
+    for i in (1, 2):
+        now = T0 + i * 100 * MS
+        robot.live(now, silent=("head",))
+        robot.see("head", now, message=(7, 4, 3))
+        assert robot.assembler.assemble(now) is None
+        reason = robot.faults(now)["camera head"]
+        assert reason.startswith("pictures are 4 x 3 px, but began as 2 x 2")
+    robot.live(T0 + 300 * MS)
+    assert robot.assembler.assemble(T0 + 300 * MS) is not None
+    assert robot.faults(T0 + 300 * MS) == {}
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

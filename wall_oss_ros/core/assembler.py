@@ -96,6 +96,7 @@ class _Stream:
         self.refused_since_ns: int | None = None
         self.undecodable = False
         self.proven = False
+        self.shape: tuple[int, ...] | None = None  # of its first picture
 
     def push(self, stamp_ns: int, now_ns: int, value: object, future_ns: int) -> None:
         self.rate.tick(now_ns)
@@ -331,12 +332,21 @@ class ObservationAssembler:
     ) -> tuple[CameraFrame, ...] | None:
         frames = []
         for name, sample in chosen.items():
+            stream = self._cameras[name]
             try:
                 pixels = self._decode(sample.value)
             except MessageError as error:
-                self._cameras[name].refuse(str(error), now_ns, undecodable=True)
+                stream.refuse(str(error), now_ns, undecodable=True)
                 return None
-            self._cameras[name].prove()
+            stream.shape = stream.shape or pixels.shape
+            if pixels.shape != stream.shape:
+                stream.refuse(
+                    f"pictures are {_size(pixels.shape)} px, but began as {_size(stream.shape)}: "
+                    "the camera was set up anew; if that is meant, start camera_sync again",
+                    now_ns,
+                )
+                return None
+            stream.prove()
             frames.append(
                 CameraFrame(
                     name=name,
@@ -377,3 +387,7 @@ def _present(sample: Sample[object] | None) -> Sample[object]:
     if sample is None:
         raise ValueError("an empty stream passed the fault check")
     return sample
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return f"{shape[1]} x {shape[0]}"

@@ -14,7 +14,8 @@ from sample_robot import MS, SECOND, T0, mask_of, observation
 
 from wall_oss_ros.core import action_space
 from wall_oss_ros.core.action_space import PARTS
-from wall_oss_ros.core.chunk import PolicyOutput, StageTimes
+from wall_oss_ros.core.chunk import ActionChunk, PolicyOutput, StageTimes
+from wall_oss_ros.core.committed_plan import CommittedPlan
 from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.core.errors import PolicyError
 from wall_oss_ros.core.observation import Observation
@@ -153,6 +154,95 @@ def test_a_chunk_thought_before_a_renewal_is_dropped(
     session.enable(True)
     after = session.infer(seen, now)
     assert after is not None and after.epoch == session.epoch
+
+
+def test_a_chunk_thought_before_a_stop_is_dropped(
+    session: PolicySession, policy: FakePolicy, seen: Observation
+) -> None:
+    session.instruct("go")
+    session.allow_motion(True)
+    policy.while_thinking = lambda: session.allow_motion(False)
+    assert session.infer(seen, now) is None
+    assert session.chunks == 0
+
+
+def test_a_stop_between_thinking_and_sending_drops_the_chunk_too(
+    session: PolicySession, seen: Observation
+) -> None:
+    session.instruct("go")
+    session.allow_motion(True)
+    sent: list[int] = []
+    for stop in (
+        lambda: session.allow_motion(False),
+        session.reset,
+        lambda: session.instruct("stop"),
+        lambda: session.enable(False),
+    ):
+        chunk = session.infer(seen, now)
+        assert chunk is not None
+        stop()
+        assert not session.deliver(chunk, lambda: sent.append(1))
+    session.enable(True)
+    chunk = session.infer(seen, now)
+    assert chunk is not None and session.deliver(chunk, lambda: sent.append(2))
+    assert sent == [2]
+
+
+def test_only_motion_that_ends_renews(session: PolicySession) -> None:
+    epochs = []
+    for allowed in (False, False, True, True, False, False, True):
+        session.allow_motion(allowed)
+        epochs.append(session.epoch)
+    assert epochs == [100, 100, 100, 100, 101, 101, 101]
+
+
+class PlanAwarePolicy(FakePolicy):
+    """Writes down what it is told of the executor, too."""
+
+    def committed(self, plan: CommittedPlan | None) -> None:
+        self.calls.append("nothing committed" if plan is None else f"committed {plan.seq}")
+
+    def published(self, chunk: ActionChunk) -> None:
+        self.calls.append(f"published {chunk.seq}")
+
+
+def committed(seq: int) -> CommittedPlan:
+    return CommittedPlan(T0, True, seq, 100, 0.05, 0.0, 1.0, np.zeros((0, 26)))
+
+
+def test_before_every_inference_the_policy_learns_what_is_committed(
+    contract: RobotContract, seen: Observation
+) -> None:
+    policy = PlanAwarePolicy()
+    session = PolicySession(contract, policy, PolicySettings(), first_epoch=100, enabled=True)
+    session.load()
+    session.instruct("go")
+    session.infer(seen, now)
+    session.committed(committed(6))
+    session.committed(committed(7))
+    session.infer(seen, now)
+    session.committed(None)
+    policy.while_thinking = session.reset
+    session.infer(seen, now)
+    assert policy.calls == [
+        "load",
+        *("reset", "nothing committed", "infer go", "published 1"),
+        *("committed 7", "infer go", "published 2"),
+        *("nothing committed", "infer go"),  # and dropped
+    ]
+
+
+def test_latencies_are_measured_from_the_picture_on(
+    session: PolicySession, seen: Observation
+) -> None:
+    session.instruct("go")
+    times = iter([T0 + 20 * MS, T0 + 70 * MS])
+    session.infer(seen, lambda: next(times))
+    assert [(stage.name, stage.ms[0], stage.count) for stage in session.latency.reports()] == [
+        ("camera_to_inference", 20.0, 1),
+        ("inference", 50.0, 1),
+        ("camera_to_chunk", 70.0, 1),
+    ]
 
 
 def test_the_policy_forgets_once_per_renewal(

@@ -13,11 +13,13 @@ from sample_robot import MS, SECOND, T0, observation
 from tiny_checkpoint import CONFIG, make_checkpoint
 
 from wall_oss_ros.core import action_space
-from wall_oss_ros.core.chunk import StageTimes, chunk_from_output
+from wall_oss_ros.core.chunk import ActionChunk, StageTimes, chunk_from_output
+from wall_oss_ros.core.committed import plan_of
+from wall_oss_ros.core.committed_plan import CommittedPlan
 from wall_oss_ros.core.contract import RobotContract, load_contract
 from wall_oss_ros.core.errors import PolicyError, WallOssError
 from wall_oss_ros.core.observation import Observation
-from wall_oss_ros.core.policy import LatencyAware
+from wall_oss_ros.core.policy import PlanAware
 from wall_oss_ros.model.engine import KINDS
 from wall_oss_ros.policies.registry import make_policy
 from wall_oss_ros.policies.wall_oss import WallOssPolicy
@@ -125,59 +127,86 @@ def test_parts_the_robot_or_the_checkpoint_lacks_are_not_commanded(
     assert mask[action_space.LIFT] and mask[: action_space.BASE.start].all()
 
 
+def published(
+    policy: WallOssPolicy, scene: Observation, contract: RobotContract, seq: int
+) -> ActionChunk:
+    """The policy's answer as the session publishes it, 0.13 s after the picture."""
+    chunk = chunk_from_output(
+        policy.infer(scene, TASK), scene, contract,
+        seq=seq, epoch=1, instruction=TASK, policy=policy.name, stages=StageTimes(total_ms=120.0),
+    )  # fmt: skip
+    policy.published(chunk)
+    return chunk
+
+
+def taken(chunk: ActionChunk, **changes: object) -> CommittedPlan:
+    """What an executor at full speed says of a chunk that it follows since 0.13 s after it was."""
+    plan = replace(plan_of(chunk, 1.0), consumed=0.13 / chunk.dt, latency_s=0.13)
+    return replace(plan, **changes)  # type: ignore[arg-type]
+
+
+def two_rows_on(chunk: ActionChunk, contract: RobotContract) -> Observation:
+    """The robot where the chunk had it two rows after it was made."""
+    later = seen(contract, round(2 * contract.action.dt * SECOND))
+    return replace(later, state=chunk.actions[1])
+
+
 @pytest.mark.parametrize("mode", ["prefix", "guided"])
-def test_a_chunk_goes_on_from_the_one_the_robot_follows(
+def test_a_chunk_goes_on_from_what_the_executor_follows(
     contract: RobotContract, checkpoint: Path, mode: str
 ) -> None:
     policy = loaded(contract, checkpoint, replace(QUICK, continuation=mode))
-    assert isinstance(policy, LatencyAware)
-    for _ in range(3):
-        policy.chunk_age(0.13)
-    first = policy.infer(seen(contract), TASK)
+    assert isinstance(policy, PlanAware)
+    first = published(policy, seen(contract), contract, 1)
     assert first.frozen_prefix == 0
-    # Two rows later the robot is where the chunk had it.
-    later = seen(contract, round(2 * contract.action.dt * SECOND))
-    state = chunk_from_output(
-        first, seen(contract), contract,
-        seq=1, epoch=1, instruction=TASK, policy=policy.name, stages=StageTimes(),
-    ).actions[1]  # fmt: skip
-    later = replace(later, state=state)
-    second = policy.infer(later, TASK)
-    assert second.frozen_prefix == 3  # 0.13 s and a hop, in rows of 0.05 s
-    before = chunk_of(first, seen(contract), contract)
-    after = chunk_of(second, later, contract)
-    np.testing.assert_allclose(after[:3], before[2:5], atol=1e-5)
+    # The executor joined it to what was before: what it follows is not what was published.
+    joined = first.actions.copy()
+    joined[:, action_space.POSITION["left"]] += 0.01
+    policy.committed(taken(first, actions=joined))
+    second = published(policy, two_rows_on(first, contract), contract, 2)
+    assert second.frozen_prefix == 3  # 0.13 s in rows of 0.05 s
+    np.testing.assert_allclose(second.actions[:3], joined[2:5], atol=1e-5)
 
 
-def chunk_of(output: object, scene: Observation, contract: RobotContract) -> np.ndarray:
-    return chunk_from_output(
-        output, scene, contract,  # type: ignore[arg-type]
-        seq=1, epoch=1, instruction=TASK, policy="wall_oss", stages=StageTimes(),
-    ).actions  # fmt: skip
+def test_at_half_speed_half_as_many_rows_pass(contract: RobotContract, checkpoint: Path) -> None:
+    policy = loaded(contract, checkpoint, replace(QUICK, continuation="prefix"))
+    first = published(policy, seen(contract), contract, 1)
+    policy.committed(taken(first, speed_scale=0.5, consumed=0.13 / 2 / first.dt))
+    # After 0.1 s one row has passed, not two.
+    second = published(policy, two_rows_on(first, contract), contract, 2)
+    assert second.frozen_prefix == 2
+    np.testing.assert_allclose(second.actions[:2], first.actions[1:3], atol=1e-5)
 
 
-def test_a_robot_that_left_its_chunk_begins_anew(
-    contract: RobotContract, checkpoint: Path, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("changes", [{"following": False}, {"epoch": 0}])
+def test_a_robot_that_does_not_follow_begins_anew(
+    contract: RobotContract, checkpoint: Path, changes: dict[str, object]
 ) -> None:
     policy = loaded(contract, checkpoint, replace(QUICK, continuation="prefix"))
-    policy.infer(seen(contract), TASK)
-    pushed = seen(contract, 50 * MS)
-    state = pushed.state.copy()
-    state[action_space.POSITION["left"]] += 0.4
-    with caplog.at_level(logging.INFO):
-        assert policy.infer(replace(pushed, state=state), TASK).frozen_prefix == 0
-    assert "from the running chunk; the next one begins anew" in caplog.text
+    first = published(policy, seen(contract), contract, 1)
+    policy.committed(taken(first, **changes))
+    assert policy.infer(seen(contract, 50 * MS), TASK).frozen_prefix == 0
+    policy.committed(None)
+    assert policy.infer(seen(contract, 60 * MS), TASK).frozen_prefix == 0
 
 
 def test_after_a_reset_and_after_a_long_pause_there_is_nothing_to_go_on_from(
     contract: RobotContract, checkpoint: Path
 ) -> None:
     policy = loaded(contract, checkpoint, replace(QUICK, continuation="prefix"))
-    policy.infer(seen(contract), TASK)
-    policy.reset()
-    assert policy.infer(seen(contract, 50 * MS), TASK).frozen_prefix == 0
+    first = published(policy, seen(contract), contract, 1)
+    policy.committed(taken(first))
+    assert policy.infer(seen(contract, 50 * MS), TASK).frozen_prefix > 0
     assert policy.infer(seen(contract, 60 * SECOND), TASK).frozen_prefix == 0
-    assert policy.infer(seen(contract, SECOND), TASK).frozen_prefix == 0, "the clock was set back"
+    policy.reset()
+    policy.committed(taken(first))
+    assert policy.infer(seen(contract, 50 * MS), TASK).frozen_prefix == 0
+
+
+def test_switched_off_every_chunk_begins_anew(contract: RobotContract, checkpoint: Path) -> None:
+    policy = loaded(contract, checkpoint)
+    policy.committed(taken(published(policy, seen(contract), contract, 1)))
+    assert policy.infer(seen(contract, 50 * MS), TASK).frozen_prefix == 0
 
 
 def test_the_model_can_be_asked_for_the_next_step_first(
@@ -285,13 +314,11 @@ def test_how_long_a_subtask_takes_is_not_how_long_a_chunk_takes(
     settings = replace(QUICK, subtasks=True, continuation="prefix", subtask_period_s=1.0)
     policy = loaded(contract, checkpoint, settings)
     monkeypatch.setattr(policy._model, "generate_text", lambda **_: [9707])
-    row_ns = round(contract.action.dt * SECOND)
-    policy.infer(seen(contract), TASK)
-    policy.chunk_age(3.0)  # compiled, and asked for the subtask
-    for stamp_ns, age_s in ((row_ns, 0.13), (2 * SECOND, 3.0)):  # the same subtask; asked again
-        policy.infer(seen(contract, stamp_ns), TASK)
-        policy.chunk_age(age_s)
-    assert policy.infer(seen(contract, 2 * SECOND + row_ns), TASK).frozen_prefix == 3
+    # Asked for the subtask, the same subtask, asked again; each chunk followed, however late.
+    for seq, (stamp_ns, late_s) in enumerate(((0, 3.0), (50 * MS, 0.13), (2 * SECOND, 3.0)), 1):
+        chunk = published(policy, seen(contract, stamp_ns), contract, seq)
+        policy.committed(taken(chunk, latency_s=late_s, consumed=late_s / chunk.dt))
+    assert policy.infer(seen(contract, 2 * SECOND + 50 * MS), TASK).frozen_prefix == 3
 
 
 def test_cameras_and_the_first_turn_can_be_worded_otherwise(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
-from wall_oss_ros.core.chunk import PolicyOutput
+from wall_oss_ros.core.chunk import ActionChunk, PolicyOutput
+from wall_oss_ros.core.committed_plan import CommittedPlan
 from wall_oss_ros.core.observation import Observation
 
 
@@ -33,8 +34,11 @@ class Policy(Protocol):
 
 
 @runtime_checkable
-class LatencyAware(Protocol):
-    """A policy that takes into account how long its chunks are on their way."""
+class PlanAware(Protocol):
+    """A policy that goes on from what the robot already follows."""
 
-    def chunk_age(self, seconds: float) -> None:
-        """Learn how old an observation was when its chunk was published [s]."""
+    def committed(self, plan: CommittedPlan | None) -> None:
+        """Learn what the executor is committed to, before each `infer`; None: it is silent."""
+
+    def published(self, chunk: ActionChunk) -> None:
+        """Learn as which chunk the last answer goes to the executor, which may still refuse it."""

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from enum import Enum
 
 from wall_oss_ros.core.chunk import ActionChunk, StageTimes, chunk_from_output
+from wall_oss_ros.core.committed_plan import CommittedPlan
 from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.core.errors import PolicyError, WallOssError
+from wall_oss_ros.core.latency import LatencyStages
 from wall_oss_ros.core.observation import Observation
-from wall_oss_ros.core.policy import LatencyAware, Policy
-from wall_oss_ros.core.rates import Percentiles, RateMeter
+from wall_oss_ros.core.policy import PlanAware, Policy
+from wall_oss_ros.core.rates import RateMeter
 from wall_oss_ros.core.settings import Settings, setting
 
 MILLISECOND_NS = 1_000_000
@@ -82,13 +84,14 @@ class PolicySession:
         self._seq = 0
         self._last_observation_ns: int | None = None
         self._reset_pending = True
+        self._plan: CommittedPlan | None = None
+        self._motion_enabled = False
         self.epoch = first_epoch
         self.instruction = ""
         self.chunks = 0
         self.failures = 0
         self.rate = RateMeter()
-        self.inference_ms = Percentiles()
-        self.chunk_age_ms = Percentiles()
+        self.latency = LatencyStages("camera_to_inference", "inference", "camera_to_chunk")
 
     def load(self) -> None:
         """Prepare the policy (slow).
@@ -129,6 +132,34 @@ class PolicySession:
         with self._lock:
             self._renew()
 
+    def committed(self, plan: CommittedPlan | None) -> None:
+        """Take what the executor says it is committed to; None: nothing that can be relied on."""
+        with self._lock:
+            self._plan = plan
+
+    def allow_motion(self, allowed: bool) -> None:
+        """Take the supervisor's word; when it revokes motion, chunks in flight die."""
+        with self._lock:
+            if self._motion_enabled and not allowed:
+                self._renew()
+            self._motion_enabled = allowed
+
+    def deliver(self, chunk: ActionChunk, send: Callable[[], None]) -> bool:
+        """Send a chunk, unless what it was made for ended while it was on its way here.
+
+        Once `reset`, `enable`, `instruct` or a revoked motion has returned, nothing of before is
+        sent any more.
+
+        Args:
+            chunk: from `infer`.
+            send: publishes it; short, the lock is held.
+        """
+        with self._lock:
+            if chunk.epoch != self.epoch or not self._enabled:
+                return False
+            send()
+            return True
+
     def infer(self, observation: Observation, clock: Callable[[], int]) -> ActionChunk | None:
         """Return a chunk for an observation, or None where none is wanted or possible.
 
@@ -142,6 +173,7 @@ class PolicySession:
         with self._lock:
             self._last_observation_ns = observation.stamp_ns
             instruction, epoch, reset = self.instruction, self.epoch, self._reset_pending
+            plan = self._plan
             wanted = self._enabled and self._loaded and bool(instruction) and not self._fault
             if wanted and age_s > limit_s:
                 self._last_error = f"observations arrive {age_s:.2f} s old, limit {limit_s:.2f} s"
@@ -153,6 +185,8 @@ class PolicySession:
         try:
             if reset:
                 self._policy.reset()
+            if isinstance(self._policy, PlanAware):
+                self._policy.committed(plan)
             output = self._policy.infer(observation, instruction)
             done_ns = clock()
             self._seq += 1
@@ -181,10 +215,11 @@ class PolicySession:
             self._failures_in_row, self._last_error = 0, ""
             self.chunks += 1
             self.rate.tick(done_ns)
-        self.inference_ms.add((done_ns - arrived_ns) / MILLISECOND_NS)
-        self.chunk_age_ms.add((done_ns - observation.stamp_ns) / MILLISECOND_NS)
-        if isinstance(self._policy, LatencyAware):
-            self._policy.chunk_age((done_ns - observation.stamp_ns) / SECOND_NS)
+        self.latency.add("camera_to_inference", observation.stamp_ns, arrived_ns)
+        self.latency.add("inference", arrived_ns, done_ns)
+        self.latency.add("camera_to_chunk", observation.stamp_ns, done_ns)
+        if isinstance(self._policy, PlanAware):
+            self._policy.published(chunk)
         return chunk
 
     def break_down(self, reason: str) -> None:

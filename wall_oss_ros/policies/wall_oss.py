@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from wall_oss_ros.core import action_space
-from wall_oss_ros.core.chunk import PolicyOutput, StageTimes
+from wall_oss_ros.core.chunk import ActionChunk, PolicyOutput, StageTimes
+from wall_oss_ros.core.committed_plan import CommittedPlan
 from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.core.errors import ModelError, PolicyError
 from wall_oss_ros.core.observation import Observation
@@ -41,7 +42,7 @@ _SECOND_NS = 1_000_000_000
 
 
 class WallOssPolicy:
-    """Implements `core.policy.Policy` and `core.policy.LatencyAware`.
+    """Implements `core.policy.Policy` and `core.policy.PlanAware`.
 
     Args:
         contract: the robot.
@@ -98,7 +99,7 @@ class WallOssPolicy:
         # Parts the robot has, and dimensions the checkpoint was trained on.
         has = action_space.part_mask(self._contract.commanded_parts)
         self._mask: NDArray[np.bool_] = has & known_columns(model.config)
-        self._going_on = GoingOn(self._settings, self._contract.action.dt, self._mask)
+        self._going_on = GoingOn(self._settings, self._contract.action.dt)
         if model.config.horizon != self._horizon:
             log.warning(
                 "the checkpoint was trained on chunks of %d rows, the robot asks for %d",
@@ -114,15 +115,18 @@ class WallOssPolicy:
         self.reset()
 
     def reset(self) -> None:
-        """Forget the running chunk and the subtask; noise begins anew, so that runs repeat."""
+        """Forget the running motion and the subtask; noise begins anew, so that runs repeat."""
         self._going_on.forget()
         self._subtask = None
         self._noise.manual_seed(self._settings.seed)
 
-    def chunk_age(self, seconds: float) -> None:
-        """Learn how old a chunk was when it was published [s]."""
-        if not self._slowed:
-            self._going_on.took(seconds)
+    def committed(self, plan: CommittedPlan | None) -> None:
+        """Learn what the executor is committed to."""
+        self._going_on.committed(plan)
+
+    def published(self, chunk: ActionChunk) -> None:
+        """Learn as which chunk the last answer goes to the executor."""
+        self._going_on.published(chunk, slow=self._slowed)
 
     def infer(self, observation: Observation, instruction: str) -> PolicyOutput:
         """Return the next rows.
@@ -145,8 +149,6 @@ class WallOssPolicy:
         if output.actions is None:
             raise ValueError("statistics were there when it was loaded")
         actions = output.actions[0].numpy().astype(np.float64)
-        frozen = continuation.delay if continuation is not None else 0
-        self._going_on.follow(actions, observation)
         return PolicyOutput(
             actions=actions,
             mask=self._mask,
@@ -156,7 +158,7 @@ class WallOssPolicy:
                 denoise_ms=output.times.denoise,
                 total_ms=(time.perf_counter() - begin) * 1e3,
             ),
-            frozen_prefix=frozen,
+            frozen_prefix=continuation.delay if continuation is not None else 0,
         )
 
     def _inputs(
@@ -178,7 +180,7 @@ class WallOssPolicy:
         return given.checked(self._model.config, noise=noise, generator=self._noise)
 
     def _continuation(self, rows: Array | None) -> Continuation | None:
-        """Return the running chunk's rows (V, 26) in the model's numbers."""
+        """Return the running motion's rows (V, 26) in the model's numbers."""
         if rows is None:
             return None
         statistics = self._model.normalizers.action[self._key]

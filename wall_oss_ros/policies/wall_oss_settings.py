@@ -70,13 +70,13 @@ class WallOssSettings(Settings):
     )
     continuation: str = setting(
         "off",
-        "real-time chunking: guided pulls a new chunk towards the running one, prefix holds the "
+        "real-time chunking: guided pulls a new chunk towards the running motion, prefix holds the "
         "rows that are committed",
         valid=("off", "guided", "prefix"),
     )
     guidance: float = setting(10.0, "largest weight of the guidance", low=0.0, high=1000.0)
     overlap: int = setting(
-        0, "rows that are guided; 0: as far as the running chunk reaches", low=0, high=512
+        0, "rows that are guided; 0: as far as the running motion reaches", low=0, high=512
     )
 
     def labels(self) -> dict[str, str] | None:

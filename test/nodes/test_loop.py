@@ -147,14 +147,14 @@ class Ticking(LoopNode):
 
     def __init__(self) -> None:
         super().__init__("ticking")
-        self.due: list[int] = []
+        self.seen: list[int] = []
         self.scheduler = -1
 
     def build(self, contract: RobotContract) -> None:
         self.build_loop(contract, self._look, lambda sample: None)
 
     def _look(self) -> None:
-        self.due.append(self.due_ns())
+        self.seen.append(self.due_ns())
         self.scheduler = os.sched_getscheduler(0)
 
 
@@ -162,10 +162,10 @@ def test_ticks_are_due_on_the_grid_of_the_nodes_clock(bench):
     table = bench(rate=100.0)
     begin_ns = table.now_ns()
     node = table.add(Ticking())
-    table.spin_until(lambda: len(node.due) >= 20, "ticks")
+    table.spin_until(lambda: len(node.seen) >= 20, "ticks")
     node.trigger_deactivate()
-    assert begin_ns < node.due[0] < node.due[-1] <= table.now_ns()
-    steps = [after - before for before, after in zip(node.due, node.due[1:], strict=False)]
+    assert begin_ns < node.seen[0] < node.seen[-1] <= table.now_ns()
+    steps = [after - before for before, after in zip(node.seen, node.seen[1:], strict=False)]
     # The median: the two clocks are read one after the other, and anything may come between.
     assert sorted(steps)[len(steps) // 2] == pytest.approx(10_000_000, abs=200_000)
 
@@ -173,9 +173,9 @@ def test_ticks_are_due_on_the_grid_of_the_nodes_clock(bench):
 def test_before_the_first_tick_and_in_simulated_time_a_tick_is_due_now(bench):
     table = bench(use_sim_time=True)
     node = table.add(Ticking())
-    table.spin_until(lambda: len(node.due) >= 3, "ticks")
+    table.spin_until(lambda: len(node.seen) >= 3, "ticks")
     assert node.due_ns() == node.now_ns() == 0
-    assert set(node.due) == {0}
+    assert set(node.seen) == {0}
 
 
 def test_real_time_that_is_refused_is_said_with_what_to_do_and_the_loop_goes_on(bench, monkeypatch):
@@ -189,7 +189,7 @@ def test_real_time_that_is_refused_is_said_with_what_to_do_and_the_loop_goes_on(
     said: list[str] = []
     monkeypatch.setattr(node.get_logger(), "warning", said.append)
     table.add(node)
-    table.spin_until(lambda: len(node.due) >= 3, "ticks")
+    table.spin_until(lambda: len(node.seen) >= 3, "ticks")
     assert not node.real_time
     assert len(said) == 2
     assert any("rtprio 40" in sentence and "limits.conf" in sentence for sentence in said)
@@ -205,7 +205,7 @@ def test_real_time_that_is_permitted_is_in_force_on_the_loops_thread_alone(bench
     monkeypatch.setattr(loop_node, "lock_memory", lambda: None)
     table = bench(priority=1, lock_memory=True)
     node = table.add(Ticking())
-    table.spin_until(lambda: len(node.due) >= 3, "ticks")
+    table.spin_until(lambda: len(node.seen) >= 3, "ticks")
     assert node.real_time
     assert node.scheduler & ~os.SCHED_RESET_ON_FORK == os.SCHED_FIFO
     assert os.sched_getscheduler(0) == os.SCHED_OTHER

@@ -3,81 +3,144 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
-from diagnostic_msgs.msg import DiagnosticStatus
+from nav_msgs.msg import Odometry
 from std_msgs.msg import Bool, Header
 from std_srvs.srv import SetBool, Trigger
 
+from wall_oss_ros.core.command import RobotCommand
 from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.core.errors import MessageError
-from wall_oss_ros.core.safety import (
-    Mode,
-    SafetySettings,
-    SafetySupervisor,
-    rule_set,
-)
-from wall_oss_ros.core.safety.workspace import Workspace
+from wall_oss_ros.core.latency import LatencyStages
+from wall_oss_ros.core.observation import JointSample
+from wall_oss_ros.core.pose import Pose
+from wall_oss_ros.core.safety import SafetySettings, SafetySupervisor, rule_set
 from wall_oss_ros.kinematics import MinkKinematics
-from wall_oss_ros.msg import RobotCommand, SafetyState
+from wall_oss_ros.msg import RobotCommand as RobotCommandMessage
 from wall_oss_ros.ros import qos
 from wall_oss_ros.ros.command_message import command_from
 from wall_oss_ros.ros.controllers import ControllerOutput
+from wall_oss_ros.ros.geometry import pose_from
+from wall_oss_ros.ros.listener import ListenerThread
 from wall_oss_ros.ros.loop_node import LoopNode
 from wall_oss_ros.ros.node import run
 from wall_oss_ros.ros.parameters import declare_settings
+from wall_oss_ros.ros.publisher_watch import PublisherWatch
+from wall_oss_ros.ros.safety_state import SafetyReporter
 from wall_oss_ros.ros.stamps import to_ns, to_stamp
+
+# How often the controllers hear that the supervisor's loop runs.
+_HEARTBEAT_S = 0.02
+# How often the graph is asked who else publishes.
+_WATCH_S = 0.2
+# How long the robot gets to come to rest when the supervisor is deactivated.
+_HALT_S = 2.0
 
 
 class SafetySupervisorNode(LoopNode):
-    """Wires a `SafetySupervisor`; the loop and the callbacks share its lock."""
+    """Wires a `SafetySupervisor`. Its lock guards it and every send: three threads share them.
+
+    The loop's thread reads what has come in, judges and sends. A listener of its own has nothing
+    but the e-stop to answer. The executor's thread does what has time: services of people, state,
+    the look at the graph.
+    """
 
     def __init__(self) -> None:
         super().__init__("safety_supervisor")
         self._settings = declare_settings(self, SafetySettings)
+        self._estop_listener: ListenerThread | None = None
 
     def build(self, contract: RobotContract) -> None:
-        """Create the supervisor, the controller publishers and the loop."""
-        kinematics = MinkKinematics(contract)
-        rules = rule_set(contract, kinematics, self._settings)
-        self._workspace = next(rule for rule in rules.rules if isinstance(rule, Workspace))
-        self._supervisor = SafetySupervisor(contract, kinematics, rules, self._settings)
-        self._last_mode: tuple[Mode, bool, tuple[str, ...]] | None = None
-        self.build_loop(contract, self._judge, self._supervisor.measure)
-        self.poll(RobotCommand, "command", self._on_command, qos.command())
-        self._output = ControllerOutput(self, contract, self.period_s)
-        self._state_publisher = self.create_lifecycle_publisher(
-            SafetyState, "safety/state", qos.STATE
+        """Create the supervisor, its inputs, the controller publishers and the loop."""
+        self._kinematics = MinkKinematics(contract)
+        rules = rule_set(contract, self._kinematics, self._settings)
+        self._supervisor = SafetySupervisor(contract, self._kinematics, rules, self._settings)
+        self._measured: JointSample | None = None
+        self._command: RobotCommand | None = None
+        self._latency = LatencyStages("command_to_controller", "camera_to_controller")
+        self._timed_seq = (0, 0)
+        self._standing = True
+        self.build_loop(contract, self._judge, self._measure)
+        self.poll(RobotCommandMessage, "command", self._on_command, qos.command())
+        self.poll(Header, "heartbeat", self._on_heartbeat, qos.EVENTS)
+        self.poll(Bool, "safety/dead_man", self._on_dead_man, qos.MEASURED)
+        if contract.odometry is not None:
+            self.poll(Odometry, contract.odometry.topic, self._on_odometry, qos.MEASURED)
+        self._output = ControllerOutput(self, contract, self.period_s, self._tool_poses)
+        self._watch = PublisherWatch(self, contract.controller_topics, ("command",))
+        self._reporter = SafetyReporter(self, self._supervisor, self._latency)
+        self._heartbeat_publisher = self.create_lifecycle_publisher(
+            Header, "safety/heartbeat", qos.HEARTBEAT
         )
-        self.create_subscription(Header, "heartbeat", self._on_heartbeat, qos.EVENTS)
-        self.listen_to_people(Bool, "safety/estop_input", self._on_estop_input)
-        self.create_service(Trigger, "~/estop", self._on_estop)
+        self._beat_every = max(1, round(_HEARTBEAT_S / self.period_s))
+        self._ticks = 0
+        listener = ListenerThread(self, "estop", self.on_thread_error, self.prepare_thread)
+        listener.serve(Trigger, "~/estop", self._on_estop)
+        for profile in (qos.STATE, qos.VOLATILE_STATE):
+            listener.subscribe(Bool, "safety/estop_input", self._on_estop_input, profile)
         self.create_service(Trigger, "~/reset", self._on_reset)
         self.create_service(SetBool, "~/enable_motion", self._on_enable)
-        self.create_timer(0.1, self._publish_state)
+        self.create_timer(_WATCH_S, self._look_around)
+        self._estop_listener = listener
+        listener.start()
 
     def stop(self) -> None:
-        """Stop the loop, then the robot."""
-        super().stop()
-        now_ns = self.now_ns()
+        """Bring the robot to rest, then stop the loop."""
         with self.lock:
-            self._supervisor.enable_motion(False, now_ns)
-            still = self._supervisor.step(now_ns, self.period_s, time.monotonic_ns())
-        if still is not None:
-            self._output.send(still)
+            self._supervisor.enable_motion(False, self.now_ns())
+            self._standing = False
+        end = time.monotonic() + _HALT_S
+        while self.loop.running and not self._standing and time.monotonic() < end:
+            time.sleep(self.period_s)
+        super().stop()
+
+    def destroy_node(self) -> None:
+        """Stop listening before the subscriptions end."""
+        if self._estop_listener is not None:
+            self._estop_listener.stop()
+        super().destroy_node()
+
+    # -- the loop's thread ------------------------------------------------------------------------
 
     def _judge(self) -> None:
+        due_ns, steady_ns = self.due()
         with self.lock:
-            command = self._supervisor.step(self.now_ns(), self.period_s, time.monotonic_ns())
+            command = self._supervisor.step(due_ns, self.period_s, steady_ns)
+            if command is not None:
+                self._output.send(command)
+            enabled = self._supervisor.motion_enabled
         if command is not None:
-            self._output.send(command)
-        self._announce()
+            self._time(command)
+        self._standing = not enabled and (command is None or not _moves(command))
+        if self._ticks % self._beat_every == 0:
+            beat = Header(stamp=to_stamp(due_ns), frame_id=self.get_name())
+            self._heartbeat_publisher.publish(beat)
+        self._ticks += 1
+        self._reporter.notice()
 
-    def _on_command(self, message: RobotCommand) -> None:
+    def _time(self, sent: RobotCommand) -> None:
+        """Measure the way of the first command of every chunk."""
+        proposed, source = self._command, (sent.source_epoch, sent.source_seq)
+        if proposed is None or sent.source_seq == 0 or source == self._timed_seq:
+            return
+        if source == (proposed.source_epoch, proposed.source_seq):
+            self._timed_seq = source
+            now_ns = self.now_ns()
+            self._latency.add("command_to_controller", proposed.stamp_ns, now_ns)
+            self._latency.add("camera_to_controller", proposed.source_stamp_ns, now_ns)
+
+    def _measure(self, sample: JointSample) -> None:
+        self._measured = sample
+        self._supervisor.measure(sample)
+
+    def _on_command(self, message: RobotCommandMessage) -> None:
         try:
             command = command_from(message)
         except MessageError as error:
             self.get_logger().error(str(error), throttle_duration_sec=2.0)
             return
+        self._command = command
         with self.lock:
             self._supervisor.propose(command)
 
@@ -85,15 +148,43 @@ class SafetySupervisorNode(LoopNode):
         with self.lock:
             self._supervisor.heartbeat(message.frame_id, to_ns(message.stamp))
 
+    def _on_dead_man(self, message: Bool) -> None:
+        with self.lock:
+            self._supervisor.dead_man(message.data, self.now_ns())
+
+    def _on_odometry(self, message: Odometry) -> None:
+        try:
+            pose = pose_from(message.pose.pose)
+        except MessageError as error:
+            self.get_logger().error(f"odometry: {error}", throttle_duration_sec=2.0)
+            return
+        with self.lock:
+            self._supervisor.locate_base(pose, to_ns(message.header.stamp))
+
+    def _tool_poses(self, positions: Mapping[str, float]) -> Mapping[str, Pose]:
+        if self._measured is None:
+            raise ValueError("a command was judged before joints were measured")
+        return self._kinematics.tool_poses({**self._measured.position_of(), **positions})
+
+    # -- the e-stop's thread ----------------------------------------------------------------------
+
     def _on_estop_input(self, message: Bool) -> None:
         with self.lock:
-            self._supervisor.estop_input("safety/estop_input", message.data, self.now_ns())
+            self._stop_now(
+                self._supervisor.estop_input("safety/estop_input", message.data, self.now_ns())
+            )
 
     def _on_estop(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         with self.lock:
-            self._supervisor.estop("service ~/estop was called", self.now_ns())
+            self._stop_now(self._supervisor.estop("service ~/estop was called", self.now_ns()))
         response.success = True
         return response
+
+    def _stop_now(self, hold: RobotCommand | None) -> None:
+        if hold is not None and self.loop.running:
+            self._output.send(hold, at_once=True)
+
+    # -- the executor's thread --------------------------------------------------------------------
 
     def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         with self.lock:
@@ -102,78 +193,28 @@ class SafetySupervisorNode(LoopNode):
         return response
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
-        with self.lock:
-            blocker = self._supervisor.enable_motion(request.data, self.now_ns())
-        if not self.active:
-            blocker = "the supervisor is not active"
+        blocker: str | None = "the supervisor is not active"
+        if self.active or not request.data:
+            with self.lock:
+                blocker = self._supervisor.enable_motion(request.data, self.now_ns())
         response.success, response.message = blocker is None, blocker or "done"
         return response
 
-    def _announce(self) -> None:
-        """Publish and log a change of mode at once, not with the next timer."""
-        supervisor = self._supervisor
-        now = (supervisor.mode, supervisor.motion_enabled, supervisor.latched_causes)
-        if now == self._last_mode:
-            return
-        before, self._last_mode = self._last_mode, now
-        self._publish_state()
-        if before is not None and before[1] != now[1] or now[0] is Mode.ESTOP:
-            what = "motion enabled" if now[1] else f"{now[0].name}: {'; '.join(now[2])}"
-            self.get_logger().warning(what)
-
-    def _publish_state(self) -> None:
-        now_ns = self.now_ns()
+    def _look_around(self) -> None:
+        strangers, deaf = self._watch.strangers(), self._output.unheard()
         with self.lock:
-            message = self._state(now_ns)
-        message.header.stamp = to_stamp(now_ns)
-        self._state_publisher.publish(message)
-
-    def _state(self, now_ns: int) -> SafetyState:
-        supervisor = self._supervisor
-        verdict = supervisor.last_verdict
-        blocker = supervisor.reset_blocker(now_ns)
-        distances = [
-            self._workspace.distance(side, tool)
-            for side, tool in supervisor.measured_tools().items()
-        ]
-        return SafetyState(
-            mode=int(supervisor.mode),
-            motion_enabled=supervisor.motion_enabled,
-            latched_causes=list(supervisor.latched_causes),
-            last_rule=verdict.rule if verdict else "",
-            last_reason=verdict.reason if verdict else "",
-            rule_names=list(supervisor.counts),
-            rule_limited=[count.limited for count in supervisor.counts.values()],
-            rule_stopped=[count.stopped for count in supervisor.counts.values()],
-            zone_distance=min(distances, default=float("nan")),
-            arm_distance=supervisor.tool_distance(),
-            reset_possible=blocker is None,
-            reset_blocker=blocker or "",
-            rate=self.loop.measured_hz(),
-            period_error_ms=self.loop.period_error_ms.at(50, 99, 100),
-        )
+            self._supervisor.see(strangers, deaf)
 
     def report(self) -> tuple[int, str, dict[str, str]]:
-        """Return mode, causes and counters."""
+        """Return mode, causes, counters and latencies."""
         if not self.active:
             return super().report()
-        with self.lock:
-            state = self._state(self.now_ns())
-        mode = Mode(state.mode)
-        level = DiagnosticStatus.OK
-        if mode is Mode.ESTOP:
-            level = DiagnosticStatus.ERROR
-        elif mode in (Mode.HOLD, Mode.STOPPED):
-            level = DiagnosticStatus.WARN
-        values = {
-            f"{name} limited, stopped": f"{limited} {stopped}"
-            for name, limited, stopped in zip(
-                state.rule_names, state.rule_limited, state.rule_stopped, strict=True
-            )
-        }
-        values.update(self.loop_values())
-        causes = "; ".join(state.latched_causes)
-        return level, f"{mode.name}{': ' + causes if causes else ''}", values
+        level, sentence, values = self._reporter.report()
+        return level, sentence, {**values, **self.loop_values()}
+
+
+def _moves(command: RobotCommand) -> bool:
+    return any(command.velocities.values()) or bool(command.base_twist.any())
 
 
 def main() -> int:

@@ -2,70 +2,108 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 
-from builtin_interfaces.msg import Duration
-from geometry_msgs.msg import Twist, TwistStamped
 from rclpy.lifecycle import LifecycleNode
-from std_msgs.msg import Float64MultiArray
-from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from wall_oss_ros.core.command import RobotCommand
 from wall_oss_ros.core.contract import RobotContract
-from wall_oss_ros.core.waypoints import Waypoint, braking_waypoints
+from wall_oss_ros.core.pose import Pose
 from wall_oss_ros.ros import qos
-from wall_oss_ros.ros.geometry import twist_message
-from wall_oss_ros.ros.stamps import SECOND_NS, to_stamp
+from wall_oss_ros.ros.controller_outputs import (
+    INTERFACES,
+    CartesianPoseOutput,
+    JointOutput,
+    PositionArrayOutput,
+    TrajectoryOutput,
+    TwistOutput,
+)
 
 # Parts that did not change are repeated this often, well inside a controller's command time-out.
 KEEP_ALIVE_NS = 100_000_000
 
+ToolPoses = Callable[[Mapping[str, float]], Mapping[str, Pose]]
+
 
 class ControllerOutput:
-    """Publishers of the contract's controllers."""
+    """Publishers of the contract's controllers. Not thread-safe: the owner's lock guards it."""
 
-    def __init__(self, node: LifecycleNode, contract: RobotContract, period_s: float) -> None:
+    def __init__(
+        self,
+        node: LifecycleNode,
+        contract: RobotContract,
+        period_s: float,
+        tool_poses: ToolPoses,
+    ) -> None:
         """Create the publishers.
 
         Args:
             node: owner.
             contract: the robot.
-            period_s: how soon a point is due, one period of the loop [s].
+            period_s: how soon a setpoint is due, one period of the loop [s].
+            tool_poses: commanded joints by name to tool pose by side, in the arm's frame; asked
+                only for arms with a Cartesian controller.
         """
         self._contract = contract
-        self._period_s = period_s
+        self._tool_poses = tool_poses
         self._sent: dict[str, tuple[tuple[float, ...], tuple[float, ...], int]] = {}
-        types = {"joint_trajectory": JointTrajectory, "position_array": Float64MultiArray}
-        self._joint_publishers = {
-            part: node.create_lifecycle_publisher(
-                types[controller.interface], controller.topic, qos.command()
+        self._outputs: dict[str, JointOutput] = {}
+        self._sides: dict[str, str] = {}  # of the parts whose controller takes tool poses
+        self._publishers = {}
+        for part, controller in contract.joint_controllers.items():
+            interface: str = controller.interface
+            publisher = node.create_lifecycle_publisher(
+                INTERFACES[interface], controller.topic, qos.command()
             )
-            for part, controller in contract.joint_controllers.items()
-        }
-        self._base_publisher = None
+            self._publishers[controller.topic] = publisher
+            if interface == "position_array":
+                self._outputs[part] = PositionArrayOutput(publisher)
+            elif interface == "cartesian_pose":
+                side = part.removesuffix("_arm")
+                self._outputs[part] = CartesianPoseOutput(publisher, contract.arms[side].frame)
+                self._sides[part] = side
+            else:
+                joints = contract.part_joints[part]
+                ranges = [contract.joint_ranges[joint] for joint in joints]
+                self._outputs[part] = TrajectoryOutput(publisher, joints, ranges, period_s)
+        self._base: TwistOutput | None = None
         if contract.base is not None:
-            controller = contract.base.controller
-            self._base_stamped = controller.interface == "twist_stamped"
-            kind = TwistStamped if self._base_stamped else Twist
-            self._base_publisher = node.create_lifecycle_publisher(
-                kind, controller.topic, qos.command()
+            base = contract.base.controller
+            publisher = node.create_lifecycle_publisher(
+                INTERFACES[base.interface], base.topic, qos.command()
             )
+            self._publishers[base.topic] = publisher
+            self._base = TwistOutput(publisher, contract.base_frame)
 
-    def send(self, command: RobotCommand) -> None:
-        """Send the commanded parts; those that stand still only as often as a keep-alive needs."""
+    def unheard(self) -> tuple[str, ...]:
+        """Return the controller topics that no compatible subscriber listens to."""
+        return tuple(
+            topic
+            for topic, publisher in self._publishers.items()
+            if publisher.get_subscription_count() == 0
+        )
+
+    def send(self, command: RobotCommand, *, at_once: bool = False) -> None:
+        """Send the commanded parts.
+
+        Args:
+            command: judged by the supervisor.
+            at_once: also what stands still and was sent a moment ago, for a stop.
+        """
+        tools: Mapping[str, Pose] = {}
+        if any(part in command.parts for part in self._sides):
+            tools = self._tool_poses(command.positions)
         for part, joints in self._contract.part_joints.items():
-            if part in command.parts:
-                positions = tuple(command.positions[joint] for joint in joints)
-                velocities = tuple(command.velocities[joint] for joint in joints)
-                if self._due(part, positions, velocities, command.stamp_ns):
-                    self._send_joints(part, joints, positions, velocities)
-        if "base" in command.parts and self._base_publisher is not None:
-            twist: Twist | TwistStamped = twist_message(command.base_twist)
-            if self._base_stamped:
-                twist = TwistStamped(twist=twist)
-                twist.header.stamp = to_stamp(command.stamp_ns)
-                twist.header.frame_id = self._contract.base_frame
-            self._base_publisher.publish(twist)
+            if part not in command.parts:
+                continue
+            positions = tuple(command.positions[joint] for joint in joints)
+            velocities = tuple(command.velocities[joint] for joint in joints)
+            if at_once or self._due(part, positions, velocities, command.stamp_ns):
+                self._sent[part] = (positions, velocities, command.stamp_ns)
+                tool = tools.get(self._sides.get(part, ""))
+                self._outputs[part].send(positions, velocities, tool, command.stamp_ns)
+        if "base" in command.parts and self._base is not None:
+            self._base.send(command)
 
     def _due(
         self,
@@ -74,37 +112,8 @@ class ControllerOutput:
         velocities: tuple[float, ...],
         now_ns: int,
     ) -> bool:
+        """Return whether a part has anything new, or its keep-alive is due."""
         last = self._sent.get(part)
-        if last is not None:
-            same = last[:2] == (positions, velocities)
-            if same and 0 <= now_ns - last[2] < KEEP_ALIVE_NS:
-                return False
-        self._sent[part] = (positions, velocities, now_ns)
-        return True
-
-    def _send_joints(
-        self,
-        part: str,
-        joints: Sequence[str],
-        positions: tuple[float, ...],
-        velocities: tuple[float, ...],
-    ) -> None:
-        publisher = self._joint_publishers[part]
-        if self._contract.joint_controllers[part].interface == "position_array":
-            publisher.publish(Float64MultiArray(data=list(positions)))
-            return
-        # Header stamp 0: the controller starts at once.
-        ranges = [self._contract.joint_ranges[joint] for joint in joints]
-        waypoints = braking_waypoints(positions, velocities, ranges, self._period_s)
-        message = JointTrajectory(joint_names=list(joints))
-        message.points = [_point(waypoint) for waypoint in waypoints]
-        publisher.publish(message)
-
-
-def _point(waypoint: Waypoint) -> JointTrajectoryPoint:
-    nanoseconds = round(waypoint.after_s * SECOND_NS)
-    return JointTrajectoryPoint(
-        positions=list(waypoint.positions),
-        velocities=list(waypoint.velocities),
-        time_from_start=Duration(sec=nanoseconds // SECOND_NS, nanosec=nanoseconds % SECOND_NS),
-    )
+        if last is None or last[:2] != (positions, velocities):
+            return True
+        return not 0 <= now_ns - last[2] < KEEP_ALIVE_NS

@@ -17,6 +17,7 @@ from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.core.errors import MessageError
 from wall_oss_ros.core.joints import JointSelector
 from wall_oss_ros.core.observation import JointSample
+from wall_oss_ros.msg import ExecutorState, SafetyState
 from wall_oss_ros.ros import qos
 from wall_oss_ros.ros.joint_states import joint_sample
 from wall_oss_ros.ros.loop import DeadlineLoop
@@ -85,7 +86,11 @@ class LoopNode(SuiteNode):
         self._polled: list[PolledSubscriber] = []
         self.poll(JointState, contract.joint_states.topic, self._on_joints, qos.MEASURED)
         self.loop = DeadlineLoop(
-            1.0 / self.period_s, self._run, self._on_loop_error, self.get_name(), self._prepare
+            1.0 / self.period_s,
+            self._run,
+            self.on_thread_error,
+            self.get_name(),
+            self.prepare_thread,
         )
 
     def poll(
@@ -113,17 +118,38 @@ class LoopNode(SuiteNode):
         What a tick samples at this time lies on the grid of the deadlines, however late the tick
         began. Under `use_sim_time`, and before the first tick, it is the present time.
         """
+        return self.due()[0]
+
+    def due(self) -> tuple[int, int]:
+        """Return `due_ns`, and the same instant on a clock that never jumps [ns].
+
+        Under `use_sim_time` both are the simulated time.
+        """
         deadline_ns = self.loop.deadline_ns
         clock = self.get_clock()
-        if deadline_ns is None or (isinstance(clock, ROSClock) and clock.ros_time_is_active):
-            return self.now_ns()
-        for _ in range(_READINGS):
+        if isinstance(clock, ROSClock) and clock.ros_time_is_active:
+            return self.now_ns(), self.now_ns()
+        if deadline_ns is None:
+            return self.now_ns(), time.monotonic_ns()
+        ahead_ns, least_ns = 0, 0
+        for attempt in range(_READINGS):
             before_ns = time.monotonic_ns()
             now_ns = self.now_ns()
-            after_ns = time.monotonic_ns()
-            if after_ns - before_ns < _READING_NS:
+            pause_ns = time.monotonic_ns() - before_ns
+            if attempt == 0 or pause_ns < least_ns:
+                ahead_ns, least_ns = now_ns - before_ns - pause_ns // 2, pause_ns
+            if least_ns < _READING_NS:
                 break
-        return now_ns - (after_ns + before_ns) // 2 + deadline_ns
+        return deadline_ns + ahead_ns, deadline_ns
+
+    def add_loop(self, message: SafetyState | ExecutorState) -> None:
+        """Fill in what the loop measures of itself."""
+        loop = self.loop
+        message.rate = loop.measured_hz()
+        message.period_error_ms = loop.period_error_ms.at(50, 99, 100)
+        message.lateness_bounds_ms = loop.lateness_ms.bounds
+        message.lateness_counts = loop.lateness_ms.counts
+        message.real_time = self.real_time
 
     def loop_values(self) -> dict[str, str]:
         """Return the loop's rate and jitter for diagnostics."""
@@ -140,8 +166,8 @@ class LoopNode(SuiteNode):
             values[f"{what} p50 p99 max [ms]"] = numbers
         return values
 
-    def _prepare(self) -> None:
-        """Make the loop's thread what the parameters ask for; runs on that thread."""
+    def prepare_thread(self) -> None:
+        """Make the calling thread what the parameters ask of the loop's thread."""
         refusals = []
         if self._lock_memory:
             refusals.append(lock_memory())
@@ -165,6 +191,7 @@ class LoopNode(SuiteNode):
         with self.lock:
             self._measure(sample)
 
-    def _on_loop_error(self, error: BaseException) -> None:
+    def on_thread_error(self, error: BaseException) -> None:
+        """End this process: a thread that something depends on has ended."""
         self.get_logger().fatal("".join(traceback.format_exception(error)))
         self.fail(error)

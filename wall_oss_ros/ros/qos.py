@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from rclpy.duration import Duration
-from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import (
+    DurabilityPolicy,
+    HistoryPolicy,
+    LivelinessPolicy,
+    QoSProfile,
+    ReliabilityPolicy,
+)
 
 
 def _profile(
@@ -39,3 +45,16 @@ def command(lifespan_s: float = 0.1) -> QoSProfile:
     profile = _profile(1, ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE)
     profile.lifespan = Duration(seconds=lifespan_s)
     return profile
+
+
+def _heartbeat(promise_s: float) -> QoSProfile:
+    profile = _profile(1, ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE)
+    profile.deadline = Duration(seconds=promise_s)
+    profile.liveliness = LivelinessPolicy.MANUAL_BY_TOPIC
+    profile.liveliness_lease_duration = Duration(seconds=promise_s)
+    return profile
+
+
+# The supervisor's sign of life towards hardware drivers, every 20 ms. It promises one in 100 ms: a
+# driver that asks for a deadline, or for liveliness, of 100 ms or more is called back when it ends.
+HEARTBEAT = _heartbeat(0.1)

@@ -26,7 +26,7 @@ Start from [config/robots/example_bimanual.yaml](../config/robots/example_bimanu
 - `base` with `odometry`, `lift` and `head` may be left out; the model's dimensions of a part left
   out are masked.
 
-Written by `docs/make_contract.py`; the texts are those of `wall_oss_ros/core/contract/model.py`.
+Written by `docs/make_contract.py`; the texts are those of `wall_oss_ros/core/contract/`.
 
 | key | takes | default | what it is |
 |---|---|---|---|

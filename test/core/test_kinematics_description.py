@@ -9,11 +9,10 @@ import pytest
 
 pytest.importorskip("mujoco", reason="the robot model needs the 'sim' extra")
 
-from wall_oss_ros.core.contract import Joint, RobotContract, load_contract
-from wall_oss_ros.core.contract.model import Description
+from wall_oss_ros.core.contract import Description, Joint, RobotContract, load_contract
 from wall_oss_ros.core.errors import RobotModelError
 from wall_oss_ros.kinematics.description import check_contract, find_urdf, read_urdf, resolve_uri
-from wall_oss_ros.kinematics.robot_model import kinematic_model
+from wall_oss_ros.kinematics.kinematic_model import kinematic_model
 
 CONTRACT = Path(__file__).parents[2] / "config" / "robots" / "tiago_pro_sim.yaml"
 
@@ -101,7 +100,7 @@ def test_an_unknown_link_is_named_with_its_key(contract: RobotContract) -> None:
 
 
 def test_the_model_has_the_contracts_joints_and_ranges_only(contract: RobotContract) -> None:
-    model = kinematic_model(contract)
+    model = kinematic_model(contract).model
     names = [model.joint(i).name for i in range(model.njnt)]
     assert sorted(names) == sorted(contract.limited_joints)
     for name, joint in contract.limited_joints.items():

@@ -12,8 +12,7 @@ import os
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
-from wall_oss_ros.core.contract import RobotContract
-from wall_oss_ros.core.contract.model import Description
+from wall_oss_ros.core.contract import Description, RobotContract
 from wall_oss_ros.core.errors import RobotModelError, choices
 
 _PACKAGE_SCHEME = "package://"

@@ -33,8 +33,10 @@ def describe(cls: type[Any] = RobotContract, prefix: str = "") -> Iterator[KeyDe
     for item in fields(cls):
         key = f"{prefix}{item.name}"
         default = "required"
-        if item.default is not MISSING:
-            default = "none" if item.default is None else str(item.default)
+        if item.default_factory is not MISSING:
+            default = "none"
+        elif item.default is not MISSING:
+            default = "none" if item.default in (None, ()) else str(item.default)
         inner, named = _inner(hints[item.name])
         value = _value(hints[item.name], item.metadata.get("unit"), item.metadata.get("count", 1))
         if inner is not None:
@@ -61,5 +63,8 @@ def _value(hint: Any, unit: str | None, count: int) -> str:
         return unit if count == 1 else f"{count} numbers in {unit}"
     if typing.get_origin(hint) is typing.Literal:
         return " or ".join(typing.get_args(hint))
+    if typing.get_origin(hint) is tuple:
+        inner = _value(typing.get_args(hint)[0], None, 1)
+        return f"list of {inner}"
     kinds = {str: "text", bool: "true or false", int: "whole number", float: "number"}
     return kinds.get(hint, "text")

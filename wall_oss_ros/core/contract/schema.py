@@ -72,18 +72,36 @@ def _value(hint: Any, item: Field[Any], parent: Mapping[str, Any], key: str) -> 
             return None
         hint, origin = options[0], typing.get_origin(options[0])
     if origin is typing.Literal:
-        valid = typing.get_args(hint)
-        if value not in valid:
-            raise ContractError(f"{key}: got {_shown(value)}; valid: {choices(valid)}")
-        return value
+        return _word(hint, value, key)
+    if origin is tuple:
+        return _listed(typing.get_args(hint), value, key)
     if origin is not None and issubclass(origin, Mapping):
-        return _named(typing.get_args(hint)[1], value, key)
+        return _named(typing.get_args(hint)[1], value, key, item.default_factory is not MISSING)
     if is_dataclass(hint):
         return build(typing.cast(Any, hint), value, key)
     return _scalar(hint, value, key)
 
 
-def _named(cls: type[Any], value: object, key: str) -> Mapping[str, Any]:
+def _word(hint: Any, value: object, key: str) -> object:
+    valid = typing.get_args(hint)
+    if value not in valid:
+        raise ContractError(f"{key}: got {_shown(value)}; valid: {choices(valid)}")
+    return value
+
+
+def _listed(hints: tuple[Any, ...], value: object, key: str) -> tuple[Any, ...]:
+    """Return a list as a tuple: of any length where the hints end in an ellipsis."""
+    count = None if hints[-1] is Ellipsis else len(hints)
+    if not isinstance(value, list) or count not in (None, len(value)):
+        wanted = "a list" if count is None else f"a list of {count}"
+        raise ContractError(f"{key}: got {_shown(value)}; expected {wanted}, like [a, b, c]")
+    one = _word if typing.get_origin(hints[0]) is typing.Literal else _scalar
+    return tuple(one(hints[0], entry, key) for entry in value)
+
+
+def _named(cls: type[Any], value: object, key: str, may_be_empty: bool) -> Mapping[str, Any]:
+    if may_be_empty and value in (None, {}):
+        return MappingProxyType({})
     if not isinstance(value, Mapping) or not value:
         raise ContractError(f"{key}: got {_shown(value)}; expected at least one name with its keys")
     return MappingProxyType(

@@ -19,7 +19,7 @@ import numpy as np
 import ruckig
 from numpy.typing import NDArray
 
-from wall_oss_ros.core.contract.model import Joint
+from wall_oss_ros.core.contract import Joint
 from wall_oss_ros.core.rotation import Array
 
 Mask = NDArray[np.bool_]

@@ -7,6 +7,7 @@ import threading
 
 import numpy as np
 import pytest
+from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.lifecycle import TransitionCallbackReturn
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
@@ -15,7 +16,7 @@ from wall_oss_ros.core.chunk import PolicyOutput
 from wall_oss_ros.core.errors import PolicyError
 from wall_oss_ros.core.observation import state_vector
 from wall_oss_ros.kinematics import MinkKinematics
-from wall_oss_ros.msg import ActionChunk, Observation, PolicyState
+from wall_oss_ros.msg import ActionChunk, CommittedPlan, Observation, PolicyState, SafetyState
 from wall_oss_ros.nodes import policy as module
 from wall_oss_ros.ros import qos
 from wall_oss_ros.ros.chunk_message import chunk_from
@@ -30,6 +31,8 @@ class RisingPolicy:
 
     def __init__(self) -> None:
         self.seen: list[int] = []
+        self.plans: list[int | None] = []
+        self.sent: list[int] = []
         self.resets = 0
         self.error: Exception | None = None
         self.may_think = threading.Event()
@@ -42,6 +45,12 @@ class RisingPolicy:
 
     def reset(self) -> None:
         self.resets += 1
+
+    def committed(self, plan) -> None:
+        self.plans.append(None if plan is None else plan.seq)
+
+    def published(self, chunk) -> None:
+        self.sent.append(chunk.seq)
 
     def infer(self, observation, instruction) -> PolicyOutput:
         self.seen.append(observation.seq)
@@ -62,6 +71,8 @@ class Scene:
         self.chunks = table.collect(ActionChunk, "action_chunk", qos.NEWEST)
         self.states = table.collect(PolicyState, "policy/state", qos.STATE)
         self.instruction = table.node.create_publisher(String, "instruction", qos.STATE)
+        self.plans = table.node.create_publisher(CommittedPlan, "committed_plan", qos.NEWEST)
+        self.safety = table.node.create_publisher(SafetyState, "safety/state", qos.STATE)
         self._observations = table.node.create_publisher(Observation, "observation", qos.NEWEST)
         self.schema = contract.schema_hash
         self.delay_ns = 0
@@ -164,6 +175,68 @@ def test_a_chunk_thought_before_a_new_instruction_is_dropped(scene, policy):
     scene.table.spin_until(lambda: scene.chunks, "a chunk")
     assert scene.chunks[0].instruction == "sink"
     assert policy.resets == 2
+
+
+def test_a_chunk_thought_before_a_stop_is_never_published(scene, policy):
+    scene.table.spin_until(
+        lambda: scene.safety.get_subscription_count() and scene.states, "a connection"
+    )
+    epoch = scene.states[-1].epoch
+    scene.safety.publish(SafetyState(motion_enabled=True))
+    policy.may_think.clear()
+    scene.instruct("rise")
+    scene.table.spin_until(lambda: policy.seen, "thinking")
+    # Stopped and enabled again while it thinks: the chunk is of before all the same.
+    for enabled in (False, True):
+        scene.safety.publish(SafetyState(motion_enabled=enabled))
+    scene.table.spin_until(lambda: scene.states[-1].epoch == epoch + 2, "a new epoch")
+    before = scene.table.now_ns()
+    policy.may_think.set()
+    scene.table.spin_until(lambda: len(scene.chunks) >= 3, "chunks")
+    assert {chunk.epoch for chunk in scene.chunks} == {epoch + 2}
+    assert to_ns(scene.chunks[0].header.stamp) > before - 1_000_000_000
+    # The first answer, of before the stop, was not published under any number.
+    assert policy.seen[0] not in policy.sent and len(policy.seen) > len(policy.sent)
+
+
+def test_the_policy_learns_what_the_executor_is_committed_to(scene, policy):
+    scene.instruct("rise")
+    scene.table.spin_until(
+        lambda: scene.plans.get_subscription_count() and policy.plans, "an inference"
+    )
+    assert policy.plans[0] is None
+    plan = CommittedPlan(
+        following=True, seq=41, epoch=1, dt=0.05, horizon=1, action_dim=26, actions=[0.0] * 26
+    )
+    scene.plans.publish(plan)
+    scene.table.spin_until(lambda: policy.plans[-1] == 41, "the plan")
+    # One without meaning is not used, and neither is what was said before it.
+    plan.dt = 0.0
+    scene.plans.publish(plan)
+    scene.table.spin_until(lambda: policy.plans[-1] is None, "no plan")
+
+
+def test_latencies_from_the_picture_on_are_in_state_and_diagnostics(scene):
+    diagnostics = scene.table.collect(DiagnosticArray, "/diagnostics", qos.EVENTS)
+    scene.delay_ns = 100_000_000
+    scene.instruct("rise")
+    scene.table.spin_until(lambda: len(scene.chunks) >= 5, "chunks")
+    scene.states.clear()
+    scene.table.spin_until(lambda: scene.states, "a state")
+    stages = {stage.name: stage for stage in scene.states[-1].latency}
+    assert list(stages) == ["camera_to_inference", "inference", "camera_to_chunk"]
+    assert all(stage.count >= 5 for stage in stages.values())
+    waited, age = stages["camera_to_inference"].ms[0], stages["camera_to_chunk"].ms[0]
+    assert 100.0 <= waited <= age
+    scene.table.spin_until(
+        lambda: any(
+            value.key.startswith("camera_to_chunk")
+            for array in diagnostics
+            for status in array.status
+            for value in status.values
+        ),
+        "the same on /diagnostics",
+    )
 
 
 def test_an_error_of_the_policy_publishes_nothing_and_is_told(scene, policy):

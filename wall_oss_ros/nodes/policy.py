@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 import traceback
+from functools import partial
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from std_msgs.msg import String
@@ -15,13 +16,22 @@ from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.core.errors import MessageError, PolicyError
 from wall_oss_ros.core.mailbox import Mailbox
 from wall_oss_ros.core.policy_session import PolicySession, PolicySettings, PolicyStatus
-from wall_oss_ros.msg import ActionChunk, Observation, PolicyState, SimTaskState
+from wall_oss_ros.msg import (
+    ActionChunk,
+    CommittedPlan,
+    Observation,
+    PolicyState,
+    SafetyState,
+    SimTaskState,
+)
 from wall_oss_ros.policies.registry import BACK_ENDS, back_end, make_policy
 from wall_oss_ros.ros import qos
 from wall_oss_ros.ros.chunk_message import chunk_message
+from wall_oss_ros.ros.latency_message import latency_messages, latency_values
 from wall_oss_ros.ros.node import SuiteNode, run
 from wall_oss_ros.ros.observation_message import observation_from
 from wall_oss_ros.ros.parameters import declare, declare_settings
+from wall_oss_ros.ros.plan_message import plan_from
 from wall_oss_ros.ros.python_log import forward_log
 from wall_oss_ros.ros.stamps import to_stamp
 from wall_oss_ros.ros.task_message import task_from
@@ -78,6 +88,9 @@ class PolicyNode(SuiteNode):
         self._publisher = self.create_lifecycle_publisher(ActionChunk, "action_chunk", qos.NEWEST)
         self.create_subscription(Observation, "observation", self._mailbox.put, qos.NEWEST)
         self.listen_to_people(String, "instruction", self._on_instruction)
+        self.create_subscription(CommittedPlan, "committed_plan", self._on_plan, qos.NEWEST)
+        # Every message and not the newest: motion may be revoked and enabled again between two.
+        self.create_subscription(SafetyState, "safety/state", self._on_safety, qos.EVENTS)
         if hasattr(policy, "observe_task"):
             self.create_subscription(
                 SimTaskState,
@@ -119,7 +132,8 @@ class PolicyNode(SuiteNode):
                 observation = observation_from(message, self._contract)
                 chunk = self._session.infer(observation, self.now_ns)
                 if chunk is not None and self.active:
-                    self._publisher.publish(chunk_message(chunk, self._contract.base_frame))
+                    ready = chunk_message(chunk, self._contract.base_frame)
+                    self._session.deliver(chunk, partial(self._publisher.publish, ready))
             except MessageError as error:
                 self.get_logger().error(str(error), throttle_duration_sec=5.0)
                 continue
@@ -133,6 +147,16 @@ class PolicyNode(SuiteNode):
     def _on_instruction(self, message: String) -> None:
         if self._session.instruct(message.data):
             self.get_logger().info(f"instruction: '{self._session.instruction}'")
+
+    def _on_plan(self, message: CommittedPlan) -> None:
+        try:
+            self._session.committed(plan_from(message))
+        except MessageError as error:
+            self._session.committed(None)
+            self.get_logger().error(str(error), throttle_duration_sec=5.0)
+
+    def _on_safety(self, message: SafetyState) -> None:
+        self._session.allow_motion(message.motion_enabled)
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         self._session.enable(request.data)
@@ -156,8 +180,7 @@ class PolicyNode(SuiteNode):
             chunks=self._session.chunks,
             failures=self._session.failures,
             rate=self._session.rate.rate_hz(now_ns),
-            inference_ms=self._session.inference_ms.at(50, 95, 99),
-            chunk_age_ms=self._session.chunk_age_ms.at(50, 95, 99),
+            latency=latency_messages(self._session.latency),
         )
         message.header.stamp = to_stamp(now_ns)
         self._state_publisher.publish(message)
@@ -173,7 +196,6 @@ class PolicyNode(SuiteNode):
             PolicyStatus.IDLE: DiagnosticStatus.OK,
             PolicyStatus.FAULT: DiagnosticStatus.ERROR,
         }.get(status, DiagnosticStatus.WARN)
-        p50, p95, p99 = self._session.inference_ms.at(50, 95, 99)
         return (
             level,
             f"{status.name}: {reason}",
@@ -181,7 +203,7 @@ class PolicyNode(SuiteNode):
                 "chunk rate [Hz]": f"{self._session.rate.rate_hz(now_ns):.2f}",
                 "chunks": str(self._session.chunks),
                 "failures": str(self._session.failures),
-                "inference p50 p95 p99 [ms]": f"{p50:.1f} {p95:.1f} {p99:.1f}",
+                **latency_values(self._session.latency),
                 "observations replaced before use": str(self._mailbox.replaced),
             },
         )

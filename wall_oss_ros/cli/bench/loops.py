@@ -31,8 +31,10 @@ def run(options: argparse.Namespace) -> int:
             p50, p99, most = state.period_error_ms
             print(f"{name:20} {state.rate:5.1f} Hz {p50:14.3f} ms {p99:6.2f} ms {most:6.2f} ms")
     if seen.policy is not None:
-        p50, p95, p99 = seen.policy.chunk_age_ms
-        print(f"\ncapture to chunk      p50 {p50:.0f} ms, p95 {p95:.0f} ms, p99 {p99:.0f} ms")
+        print()
+        for stage in seen.policy.latency:
+            p50, p95, p99 = stage.ms
+            print(f"{stage.name:20} p50 {p50:.0f} ms, p95 {p95:.0f} ms, p99 {p99:.0f} ms")
     return 0
 
 

@@ -1,8 +1,4 @@
-"""The robot as kinematics needs it: links, the contract's joints, the tool points; no meshes.
-
-Joints that the contract does not name (wheels, the gripper's own links) are fixed, so the model has
-one degree of freedom per arm, lift and head joint and nothing else.
-"""
+"""From a URDF to a MuJoCo model: what kinematics and the simulator have in common."""
 
 from __future__ import annotations
 
@@ -11,10 +7,8 @@ import xml.etree.ElementTree as ElementTree
 import mujoco
 
 from wall_oss_ros.core import rotation
-from wall_oss_ros.core.contract import RobotContract
-from wall_oss_ros.core.contract.model import Tool
+from wall_oss_ros.core.contract import Tool
 from wall_oss_ros.core.errors import RobotModelError
-from wall_oss_ros.kinematics.description import check_contract, find_urdf, read_urdf
 
 # MuJoCo merges a URDF's root link into its world body; with a link above it, all keep their names.
 ROOT_LINK = "wall_oss_root"
@@ -28,32 +22,6 @@ _COMPILER = {
     "strippath": "false",
     "discardvisual": "false",
 }
-
-
-def kinematic_model(contract: RobotContract) -> mujoco.MjModel:
-    """Return a MuJoCo model of the contract's arm, lift and head joints.
-
-    Joint ranges are the contract's. Sites ``tool_left`` and ``tool_right`` are the tool points.
-
-    Raises:
-        RobotModelError: if the URDF is missing or does not fit the contract.
-    """
-    urdf = read_urdf(find_urdf(contract.description))
-    check_contract(contract, urdf)
-    for link in urdf.findall("link"):
-        for tag in ("visual", "collision", "inertial"):
-            for element in link.findall(tag):
-                link.remove(element)
-    for element in urdf.findall("joint"):
-        if element.get("name") not in contract.limited_joints:
-            _fix(element)
-    spec = spec_from_urdf(urdf)
-    for name, joint in contract.limited_joints.items():
-        spec.joint(name).range = joint.position
-        spec.joint(name).limited = mujoco.mjtLimited.mjLIMITED_TRUE
-    for side, arm in contract.arms.items():
-        add_tool_site(spec, f"tool_{side}", arm.tool)
-    return compile_spec(spec, contract.name)
 
 
 def spec_from_urdf(urdf: ElementTree.Element) -> mujoco.MjSpec:
@@ -101,10 +69,3 @@ def compile_spec(spec: mujoco.MjSpec, name: str) -> mujoco.MjModel:
         return spec.compile()
     except ValueError as error:
         raise RobotModelError(f"MuJoCo cannot build the model of '{name}': {error}") from None
-
-
-def _fix(joint: ElementTree.Element) -> None:
-    joint.set("type", "fixed")
-    for tag in ("axis", "limit", "mimic", "dynamics", "safety_controller"):
-        for element in joint.findall(tag):
-            joint.remove(element)

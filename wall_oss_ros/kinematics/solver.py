@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.core.kinematics import JointStep, Reached, Survey
 from wall_oss_ros.core.pose import Pose
+from wall_oss_ros.kinematics.clearance import Clearance
 from wall_oss_ros.kinematics.follower import RowFollower, check_rows
 from wall_oss_ros.kinematics.frames import Array, Frames
 from wall_oss_ros.kinematics.joint_box import JointBox
-from wall_oss_ros.kinematics.robot_model import kinematic_model
+from wall_oss_ros.kinematics.kinematic_model import kinematic_model
 from wall_oss_ros.kinematics.tool_error import POSITION_COST, POSTURE_COST, ROTATION_COST
 
 # Grows with the tool error: bounds joint motion towards targets out of reach.
@@ -43,8 +44,10 @@ class MinkKinematics:
 
     def __init__(self, contract: RobotContract) -> None:
         self._contract = contract
-        self._model = kinematic_model(contract)
+        kinematic = kinematic_model(contract)
+        self._model = kinematic.model
         self._frames = Frames(self._model, contract)
+        self._clearance = Clearance(kinematic, self._frames, contract.home)
         # step() owns the configuration; what only asks has its own data and never disturbs it.
         self._configuration = mink.Configuration(self._model)
         self._measured = mujoco.MjData(self._model)
@@ -78,7 +81,7 @@ class MinkKinematics:
                 that the URDF lacks.
         """
         self._place(positions)
-        return self._frames.survey(self._measured, links, math.inf, ())
+        return self._frames.survey(self._measured, links, *self._clearance.measure(self._measured))
 
     def reach(
         self,
@@ -98,7 +101,8 @@ class MinkKinematics:
         follower.start(self._frames.vector(start))
         for tools, joints in zip(targets, direct, strict=True):
             position_error, rotation_error = follower.follow(tools, joints)
-            survey = self._frames.survey(follower.data, links, math.inf, ())
+            clearance = self._clearance.measure(follower.data)
+            survey = self._frames.survey(follower.data, links, *clearance)
             positions = self._frames.named(follower.positions)
             rows.append(Reached(positions, position_error, rotation_error, survey))
         return rows

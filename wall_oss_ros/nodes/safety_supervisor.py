@@ -75,7 +75,7 @@ class SafetySupervisorNode(LoopNode):
         )
         self._beat_every = max(1, round(_HEARTBEAT_S / self.period_s))
         self._ticks = 0
-        listener = ListenerThread(self, "estop", self.on_thread_error, self.prepare_thread)
+        listener = ListenerThread(self, "estop", self.on_thread_error)
         listener.serve(Trigger, "~/estop", self._on_estop)
         for profile in (qos.STATE, qos.VOLATILE_STATE):
             listener.subscribe(Bool, "safety/estop_input", self._on_estop_input, profile)

@@ -25,24 +25,16 @@ _NO_TIMEOUT = -1
 class ListenerThread:
     """Calls back on its own thread, one message after the other."""
 
-    def __init__(
-        self,
-        node: Node,
-        name: str,
-        on_error: Callable[[BaseException], None],
-        prepare: Callable[[], None] | None = None,
-    ) -> None:
+    def __init__(self, node: Node, name: str, on_error: Callable[[BaseException], None]) -> None:
         """Create a thread that waits for nothing yet.
 
         Args:
             node: owner of the subscriptions and services.
             name: thread name.
             on_error: called once, on the thread, with what ended it.
-            prepare: called once on the thread before it waits.
         """
         self._node = node
         self._on_error = on_error
-        self._prepare = prepare
         self._subscriptions: list[Subscription[Any]] = []
         self._services: list[Service[Any, Any]] = []
         self._wake = GuardCondition(None, None, context=node.context)
@@ -78,8 +70,6 @@ class ListenerThread:
 
     def _run(self) -> None:
         try:
-            if self._prepare is not None:
-                self._prepare()
             context = self._node.context.handle
             assert context is not None
             subscriptions, services = self._subscriptions, self._services

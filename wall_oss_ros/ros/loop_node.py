@@ -28,6 +28,7 @@ from wall_oss_ros.ros.real_time import (
     lock_memory,
     quiet_garbage_collector,
     use_fifo_priority,
+    use_ordinary_priority,
     usual_garbage_collector,
 )
 
@@ -90,7 +91,7 @@ class LoopNode(SuiteNode):
             self._run,
             self.on_thread_error,
             self.get_name(),
-            self.prepare_thread,
+            self._prepare,
         )
 
     def poll(
@@ -111,6 +112,8 @@ class LoopNode(SuiteNode):
         """Stop the loop."""
         self.loop.stop()
         usual_garbage_collector()
+        if self._priority > 0:
+            use_ordinary_priority()
 
     def due_ns(self) -> int:
         """Return the node clock's time at which the present tick was due [ns].
@@ -166,8 +169,8 @@ class LoopNode(SuiteNode):
             values[f"{what} p50 p99 max [ms]"] = numbers
         return values
 
-    def prepare_thread(self) -> None:
-        """Make the calling thread what the parameters ask of the loop's thread."""
+    def _prepare(self) -> None:
+        """Make this process what the parameters ask for; runs on the loop's thread."""
         refusals = []
         if self._lock_memory:
             refusals.append(lock_memory())

@@ -6,10 +6,12 @@ loop goes on without.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import os
 import resource
+import threading
 
 _MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4  # sys/mman.h
 _PR_SET_TIMERSLACK = 29  # sys/prctl.h
@@ -22,12 +24,21 @@ _GC_THRESHOLDS = (50_000, 50, 100)
 def use_fifo_priority(priority: int) -> str | None:
     """Run the calling thread before every ordinary one; return None, or why that is refused.
 
+    The other threads of this process follow one step behind: those of the middleware bring what the
+    loop waits for, and whichever holds the interpreter's lock keeps the loop waiting. Threads that
+    are started later inherit the priority of the one that starts them.
+
     Args:
-        priority: 1..99 of SCHED_FIFO. Threads that this one starts do not inherit it.
+        priority: 1..99 of SCHED_FIFO.
     """
-    policy = os.SCHED_FIFO | os.SCHED_RESET_ON_FORK
+    mine = threading.get_native_id()
     try:
-        os.sched_setscheduler(0, policy, os.sched_param(priority))
+        os.sched_setscheduler(mine, os.SCHED_FIFO, os.sched_param(priority))
+        for thread in _threads():
+            with contextlib.suppress(ProcessLookupError):  # it ended meanwhile
+                if os.sched_getscheduler(thread) == os.SCHED_OTHER:
+                    behind = os.sched_param(max(1, priority - 1))
+                    os.sched_setscheduler(thread, os.SCHED_FIFO, behind)
     except OSError as error:
         return (
             f"real-time priority {priority} is refused ({error.strerror}); add 'USER - rtprio "
@@ -35,6 +46,13 @@ def use_fifo_priority(priority: int) -> str | None:
             "--cap-add=SYS_NICE"
         )
     return None
+
+
+def use_ordinary_priority() -> None:
+    """Undo `use_fifo_priority` for every thread of this process."""
+    for thread in _threads():
+        with contextlib.suppress(ProcessLookupError):
+            os.sched_setscheduler(thread, os.SCHED_OTHER, os.sched_param(0))
 
 
 def lock_memory() -> str | None:
@@ -75,6 +93,10 @@ def usual_garbage_collector() -> None:
     """Undo `quiet_garbage_collector`."""
     gc.unfreeze()
     gc.set_threshold(700, 10, 10)
+
+
+def _threads() -> list[int]:
+    return [int(name) for name in os.listdir("/proc/self/task")]
 
 
 def _has_capability(number: int) -> bool:

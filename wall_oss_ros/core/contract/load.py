@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import yaml
 
 from wall_oss_ros.core.contract.model import RobotContract
 from wall_oss_ros.core.contract.schema import build
+from wall_oss_ros.core.contract.zones import Zone, ZoneList
 from wall_oss_ros.core.errors import ContractError, choices
 
 
@@ -41,16 +43,57 @@ def load_contract(path: str | Path) -> RobotContract:
         ContractError: naming the file, the dotted key and the valid choices.
     """
     path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise ContractError(f"{path}: no such robot contract; expected a YAML file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ContractError(f"{path}: cannot be read: {error}") from None
+    text = _read(path, "robot contract")
     try:
         return build(RobotContract, _parse(text))
     except ContractError as error:
         raise ContractError(f"{path}: {error}") from None
+
+
+def load_zones(source: str | Path, contract: RobotContract) -> Mapping[str, Zone]:
+    """Return zones to replace those of a contract while the robot runs.
+
+    Args:
+        source: YAML text, or the path of a file. It has the key ``zones``, written as in a
+            contract; ``zones: {}`` means none. It may be a whole contract, of which only the zones
+            are read.
+        contract: the robot that they are for.
+
+    Raises:
+        ContractError: what is wrong and where, in one sentence.
+    """
+    if isinstance(source, str):
+        return _zones(source, contract)
+    text = _read(source, "zones")
+    try:
+        return _zones(text, contract)
+    except ContractError as error:
+        raise ContractError(f"{source}: {error}") from None
+
+
+def _zones(text: str, contract: RobotContract) -> Mapping[str, Zone]:
+    content = _parse(text)
+    if not isinstance(content, Mapping):
+        shown = "nothing" if content is None else repr(content)
+        raise ContractError(f"got {shown}; expected the key 'zones' with zones by name")
+    known = [item.name for item in fields(RobotContract)]
+    unknown = [str(key) for key in content if key not in known]
+    if unknown:
+        raise ContractError(f"{unknown[0]}: unknown key; valid: {choices(known)}")
+    if "zones" not in content:
+        raise ContractError("zones: missing; write 'zones: {}' for no zones at all")
+    zones = build(ZoneList, {"zones": content["zones"]}).zones
+    contract.check_zones(zones)
+    return zones
+
+
+def _read(path: Path, what: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ContractError(f"{path}: no such {what}; expected a YAML file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ContractError(f"{path}: cannot be read: {error}") from None
 
 
 def _parse(text: str) -> object:

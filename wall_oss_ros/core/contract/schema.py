@@ -100,7 +100,7 @@ def _listed(hints: tuple[Any, ...], value: object, key: str) -> tuple[Any, ...]:
 
 
 def _named(cls: type[Any], value: object, key: str, may_be_empty: bool) -> Mapping[str, Any]:
-    if may_be_empty and value in (None, {}):
+    if may_be_empty and value == {}:
         return MappingProxyType({})
     if not isinstance(value, Mapping) or not value:
         raise ContractError(f"{key}: got {_shown(value)}; expected at least one name with its keys")

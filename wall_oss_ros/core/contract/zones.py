@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 from wall_oss_ros.core import action_space
@@ -93,6 +94,15 @@ class Zone:
         """
         distance = self.shape.distance(point)
         return distance if self.keep == "out" else -distance
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneList:
+    """Zones without the rest of a contract."""
+
+    zones: Mapping[str, Zone] = described(
+        "zones by name", default_factory=lambda: MappingProxyType({})
+    )
 
 
 ZONE_PARTS: tuple[str, ...] = (*(f"{side}_arm" for side in action_space.SIDES), "base")

@@ -13,7 +13,7 @@ from wall_oss_ros.core.executor import ExecutorSettings
 from wall_oss_ros.core.policy_session import PolicySettings
 from wall_oss_ros.core.safety import SafetySettings
 from wall_oss_ros.core.settings import SettingError, Settings, setting, settings_of
-from wall_oss_ros.core.timeline import TimelineSettings
+from wall_oss_ros.core.timeline_settings import TimelineSettings
 
 ALL = [AssemblerSettings, TimelineSettings, ExecutorSettings, PolicySettings, SafetySettings]
 
@@ -70,7 +70,7 @@ def test_settings_cannot_be_changed_later(cls: type) -> None:
 @pytest.mark.parametrize("cls", ALL)
 def test_every_number_has_a_range_and_keeps_to_it(cls: type) -> None:
     for field in settings_of(cls):
-        if not isinstance(field.default, (int, float)):
+        if isinstance(field.default, bool) or not isinstance(field.default, (int, float)):
             continue
         low, high = field.metadata["low"], field.metadata["high"]
         for outside in (low - 1, high + 1, math.nan):

@@ -1,7 +1,7 @@
-"""The robot's intended motion at one instant, and the trajectories it is sampled from.
+"""The robot's intended motion at one instant, and the distance between two motions.
 
-A trajectory answers `sample(now_ns)` with position and velocity of everything. There are two: a
-chunk's rows, and a stop; the timeline joins them.
+A motion is sampled from a `Trajectory`, whose time is motion time (`motion_clock`); the timeline
+joins trajectories and turns their rates into those of wall time.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Protocol
 import numpy as np
 
 from wall_oss_ros.core import action_space, rotation
-from wall_oss_ros.core.chunk import NANOSECONDS, ActionChunk
 from wall_oss_ros.core.rotation import Array
+from wall_oss_ros.core.turning import turned, vector_rates
 
 # Columns that are interpolated as plain numbers: tool positions, lift, head.
 LINEAR_COLUMNS = np.array(
@@ -30,6 +30,10 @@ LIFT, HEAD = 6, slice(7, 9)
 
 GRIPPER_COLUMNS = [action_space.GRIPPER[side] for side in action_space.SIDES]
 
+# An offset: the nine linear columns, then the rotation vector of the left and of the right tool.
+OFFSET_COLUMNS = 15
+_TURNS = (slice(9, 12), slice(12, 15))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Motion:
@@ -38,25 +42,63 @@ class Motion:
     Attributes:
         linear: (9,) left tool xyz, right tool xyz [m], lift [m], pan, tilt [rad].
         linear_velocity: (9,) its rate of change.
+        linear_acceleration: (9,) the rate of change of that.
         rotation: (2, 3, 3) tool orientations, left and right.
         angular_velocity: (2, 3) their angular velocity in the arm's frame [rad/s].
+        angular_acceleration: (2, 3) its rate of change [rad/s^2].
         grippers: (2,) the model's gripper numbers, left and right.
         base_twist: (3,) vx, vy [m/s], wz [rad/s].
     """
 
     linear: Array
     linear_velocity: Array
+    linear_acceleration: Array
     rotation: Array
     angular_velocity: Array
+    angular_acceleration: Array
     grippers: Array
     base_twist: Array
 
+    def paced(self, rate: float, slope: float) -> Motion:
+        """Return the motion as it is in a time of which this motion's time is a function.
+
+        Args:
+            rate: how fast this motion's time passes, d(motion time) / d(time).
+            slope: the rate of change of that [1/s].
+        """
+        square = rate * rate
+        return Motion(
+            linear=self.linear,
+            linear_velocity=rate * self.linear_velocity,
+            linear_acceleration=square * self.linear_acceleration + slope * self.linear_velocity,
+            rotation=self.rotation,
+            angular_velocity=rate * self.angular_velocity,
+            angular_acceleration=square * self.angular_acceleration + slope * self.angular_velocity,
+            grippers=self.grippers,
+            base_twist=rate * self.base_twist,
+        )
+
+    def at_rest(self) -> Motion:
+        """Return standing still at this motion's position."""
+        return self.paced(0.0, 0.0)
+
 
 class Trajectory(Protocol):
-    """A motion over time."""
+    """A motion over motion time."""
 
-    def sample(self, now_ns: int) -> Motion:
-        """Return the motion at a time."""
+    def sample(self, motion_s: float) -> Motion:
+        """Return the motion at a motion time [s]; rates are per second of motion time."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Standing:
+    """The trajectory of a robot that keeps still."""
+
+    motion: Motion
+
+    def sample(self, motion_s: float) -> Motion:
+        """Return the same motion, whenever it is."""
+        return self.motion
 
 
 def at_rest(state: Array) -> Motion:
@@ -64,6 +106,7 @@ def at_rest(state: Array) -> Motion:
     return Motion(
         linear=state[LINEAR_COLUMNS],
         linear_velocity=np.zeros(9),
+        linear_acceleration=np.zeros(9),
         rotation=np.stack(
             [
                 rotation.matrix_from_rot6d(state[action_space.ROTATION[side]])
@@ -71,128 +114,76 @@ def at_rest(state: Array) -> Motion:
             ]
         ),
         angular_velocity=np.zeros((2, 3)),
+        angular_acceleration=np.zeros((2, 3)),
         grippers=state[GRIPPER_COLUMNS],
         base_twist=np.zeros(3),
     )
 
 
-def _with_start(rows: Array) -> Array:
-    """Put a knot at the chunk's stamp in front, one step before the first row.
+def offset_between(old: Motion, new: Motion) -> Array:
+    """Return (3, 15): the offset that makes `new` move as `old` does, its rate, its second rate.
 
-    Not the measured anchor: a measured pose lags the commanded one, and running from it to the
-    first row within one dt would be a jerk at every chunk.
+    Orientations as rotation vectors v with ``old = exp([v]x) new``, of length pi at most.
     """
-    start = rows[0] if len(rows) == 1 else 2 * rows[0] - rows[1]
-    return np.vstack([start, rows])
+    offset = np.empty((3, OFFSET_COLUMNS))
+    offset[0, :9] = old.linear - new.linear
+    offset[1, :9] = old.linear_velocity - new.linear_velocity
+    offset[2, :9] = old.linear_acceleration - new.linear_acceleration
+    between = old.rotation @ np.swapaxes(new.rotation, -1, -2)
+    vectors = rotation.rotation_vector_from_matrix(between).tolist()
+    rates = np.stack([new.angular_velocity, new.angular_acceleration], -1)
+    carried = between @ rates  # (2, 3, 2)
+    spins = old.angular_velocity - carried[..., 0]
+    spin_rates = old.angular_acceleration - carried[..., 1] - _cross(spins, carried[..., 0])
+    for arm, columns in enumerate(_TURNS):
+        offset[0, columns] = vectors[arm]
+        offset[1:, columns] = vector_rates(
+            vectors[arm], spins[arm].tolist(), spin_rates[arm].tolist()
+        )
+    return offset
 
 
-class ChunkTrajectory:
-    """The rows of a chunk as a smooth motion.
+def shifted(motion: Motion, offset: Array) -> Motion:
+    """Return a motion with an offset (3, 15) added, and the offset's rates to its own.
 
-    Numbers follow a cubic Hermite spline through the rows with central-difference tangents
-    (Catmull-Rom), so position and velocity are continuous; orientations turn along the shortest
-    arc between rows (SLERP). Grippers and base twist take the row in progress as it is: a gripper
-    is never blended and a twist never extrapolated. Parts the chunk does not command stay as they
-    were.
+    Grippers and base twist stay: they are commands, not places, and are never blended.
     """
+    turns = offset.tolist()
+    matrices = np.empty((2, 3, 3))
+    spins, spin_rates = [], []
+    for arm, columns in enumerate(_TURNS):
+        matrices[arm], spin, spin_rate = turned(*(row[columns] for row in turns))
+        spins.append(spin)
+        spin_rates.append(spin_rate)
+    own = np.concatenate(
+        [
+            motion.rotation,
+            motion.angular_velocity[..., None],
+            motion.angular_acceleration[..., None],
+        ],
+        -1,
+    )  # (2, 3, 5)
+    carried = matrices @ own
+    velocity, spinning = carried[..., 3], np.array(spins)
+    return Motion(
+        linear=motion.linear + offset[0, :9],
+        linear_velocity=motion.linear_velocity + offset[1, :9],
+        linear_acceleration=motion.linear_acceleration + offset[2, :9],
+        rotation=carried[..., :3],
+        angular_velocity=velocity + spinning,
+        angular_acceleration=carried[..., 4] + np.array(spin_rates) + _cross(spinning, velocity),
+        grippers=motion.grippers,
+        base_twist=motion.base_twist,
+    )
 
-    def __init__(self, chunk: ActionChunk, before: Motion, rows: int) -> None:
-        """Prepare the spline.
 
-        Args:
-            chunk: what to follow.
-            before: the running motion, for parts the chunk does not command.
-            rows: how many rows to use from the start.
-        """
-        self._stamp_ns = chunk.stamp_ns
-        self._dt = chunk.dt
-        self._rows = rows
-        actions = chunk.actions[:rows]
-        self._linear = _with_start(actions[:, LINEAR_COLUMNS])  # (rows + 1, 9)
-        orientation = np.stack(
-            [
-                rotation.matrix_from_rot6d(actions[:, action_space.ROTATION[side]])
-                for side in action_space.SIDES
-            ],
-            axis=1,
-        )  # (rows, 2, 3, 3)
-        back = orientation[:1] if rows == 1 else orientation[1:2]
-        start = orientation[:1] @ np.swapaxes(back, -1, -2) @ orientation[:1]
-        self._rotation = np.concatenate([start, orientation])  # (rows + 1, 2, 3, 3)
-        self._grippers = actions[:, GRIPPER_COLUMNS].copy()  # (rows, 2)
-        self._base = actions[:, action_space.BASE].copy()  # (rows, 3)
-        self._keep_uncommanded(chunk, before)
-        self._tangent = np.gradient(self._linear, self._dt, axis=0)
-        self._arc = rotation.rotation_vector_from_matrix(
-            self._rotation[1:] @ np.swapaxes(self._rotation[:-1], -1, -2)
-        )  # (rows, 2, 3)
-        self.end_ns = chunk.due_ns(rows - 1)
-
-    def _keep_uncommanded(self, chunk: ActionChunk, before: Motion) -> None:
-        idle = [not chunk.commands(part) for part in LINEAR_PART]
-        self._linear = np.where(idle, before.linear, self._linear)
-        for index, side in enumerate(action_space.SIDES):
-            if not chunk.commands(f"{side}_arm"):
-                self._rotation[:, index] = before.rotation[index]
-            if not chunk.commands(f"{side}_gripper"):
-                self._grippers[:, index] = before.grippers[index]
-        if not chunk.commands("base"):
-            self._base[:] = 0.0
-
-    def sample(self, now_ns: int) -> Motion:
-        """Return the motion; before the first knot and after the last row, those hold."""
-        # Judged in whole nanoseconds: row_time at the end is off by a rounding.
-        inside = self._stamp_ns <= now_ns <= self.end_ns
-        row_time = (now_ns - self._stamp_ns) / NANOSECONDS / self._dt
-        row_time = min(max(row_time, 0.0), float(self._rows))
-        row = min(int(row_time), self._rows - 1)
-        u = row_time - row
-        p0, p1 = self._linear[row], self._linear[row + 1]
-        m0, m1 = self._tangent[row] * self._dt, self._tangent[row + 1] * self._dt
-        linear = (
-            (2 * u**3 - 3 * u**2 + 1) * p0
-            + (u**3 - 2 * u**2 + u) * m0
-            + (3 * u**2 - 2 * u**3) * p1
-            + (u**3 - u**2) * m1
+def _cross(first: Array, second: Array) -> Array:
+    """Return the cross product of (2, 3) and (2, 3); numpy's own costs ten times as much."""
+    (a, b, c), (d, e, f) = first.tolist()
+    (x, y, z), (u, v, w) = second.tolist()
+    return np.array(
+        (
+            (b * z - c * y, c * x - a * z, a * y - b * x),
+            (e * w - f * v, f * u - d * w, d * v - e * u),
         )
-        velocity = (
-            (6 * u**2 - 6 * u) * (p0 - p1) + (3 * u**2 - 4 * u + 1) * m0 + (3 * u**2 - 2 * u) * m1
-        ) / self._dt
-        turned = rotation.matrix_from_rotation_vector(u * self._arc[row])
-        return Motion(
-            linear=linear,
-            linear_velocity=velocity if inside else np.zeros(9),
-            rotation=turned @ self._rotation[row],
-            angular_velocity=self._arc[row] / self._dt if inside else np.zeros((2, 3)),
-            grippers=self._grippers[row],
-            base_twist=self._base[row] if inside else np.zeros(3),
-        )
-
-
-class StopTrajectory:
-    """Come to rest from a motion, each part in its own way.
-
-    Arms, lift and head slow down evenly along their last velocity and hold; the base ramps to zero;
-    grippers keep what they hold.
-    """
-
-    def __init__(self, start_ns: int, start: Motion, duration_s: float) -> None:
-        self._start_ns = start_ns
-        self._start = start
-        self._duration_s = duration_s
-
-    def sample(self, now_ns: int) -> Motion:
-        """Return the motion; at rest once the duration has passed."""
-        start, duration = self._start, self._duration_s
-        elapsed = min(max((now_ns - self._start_ns) / NANOSECONDS, 0.0), duration)
-        remaining = 1.0 - elapsed / duration
-        covered = elapsed * (1.0 + remaining) / 2.0  # integral of the falling speed
-        return Motion(
-            linear=start.linear + covered * start.linear_velocity,
-            linear_velocity=remaining * start.linear_velocity,
-            rotation=rotation.matrix_from_rotation_vector(covered * start.angular_velocity)
-            @ start.rotation,
-            angular_velocity=remaining * start.angular_velocity,
-            grippers=start.grippers,
-            base_twist=remaining * start.base_twist,
-        )
+    )

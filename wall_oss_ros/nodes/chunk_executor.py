@@ -5,10 +5,10 @@ from __future__ import annotations
 from diagnostic_msgs.msg import DiagnosticStatus
 from std_srvs.srv import SetBool
 
+from wall_oss_ros.core.admission import ChunkOutcome
 from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.core.errors import MessageError
 from wall_oss_ros.core.executor import ChunkExecutor, ExecutorSettings, ExecutorStatus
-from wall_oss_ros.core.timeline import ChunkOutcome
 from wall_oss_ros.kinematics import MinkKinematics
 from wall_oss_ros.msg import ActionChunk, ExecutorState, RobotCommand, SafetyState
 from wall_oss_ros.ros import qos
@@ -91,7 +91,7 @@ class ChunkExecutorNode(LoopNode):
                 reason=executor.reason,
                 chunk_seq=chunk.seq if chunk else 0,
                 epoch=chunk.epoch if chunk else 0,
-                rows_left=executor.rows_left(now_ns),
+                rows_left=executor.rows_left,
                 accepted=executor.accepted,
                 rejected=executor.rejected,
                 last_rejection=executor.last_rejection,

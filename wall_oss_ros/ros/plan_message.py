@@ -48,7 +48,7 @@ def plan_from(message: CommittedPlanMessage) -> CommittedPlan:
     numbers = np.asarray(message.actions, np.float64)
     if columns != ACTION_DIM or numbers.size != rows * columns:
         raise MessageError(
-            f"{what} is {rows} x {columns} with {numbers.size} numbers; expected rows x {ACTION_DIM}"
+            f"{what} is {rows} x {columns} with {numbers.size} numbers; expected rows x 26"
         )
     if not np.all(np.isfinite(numbers)):
         raise MessageError(f"{what} has rows that are not finite")

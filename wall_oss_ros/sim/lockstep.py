@@ -7,6 +7,7 @@ rates and orders, a latency that is an argument instead of a measurement. For ev
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from wall_oss_ros.core.executor import ChunkExecutor, ExecutorSettings
 from wall_oss_ros.core.observation import Observation
 from wall_oss_ros.core.policy import Policy
 from wall_oss_ros.core.policy_session import PolicySession, PolicySettings
-from wall_oss_ros.core.safety import SafetySettings, SafetySupervisor, rule_set
+from wall_oss_ros.core.safety import Boundaries, SafetySettings, SafetySupervisor, rule_set
 from wall_oss_ros.core.task import TaskState
 from wall_oss_ros.core.waypoints import braking_waypoints
 from wall_oss_ros.kinematics import MinkKinematics
@@ -70,7 +71,7 @@ class Lockstep:
         self._contract = contract
         self.robot, self.policy = robot, policy
         self.latency_ns = round(latency_s * NANOSECONDS)
-        self._executor_settings = executor or ExecutorSettings()
+        self._executor_settings = replace(executor or ExecutorSettings(), look_ahead=False)
         self._safety_settings = safety or SafetySettings()
         self._render = render or SimCameras(robot.model, tuple(contract.cameras), 64).render
         # One solver each, as in separate processes.
@@ -89,7 +90,8 @@ class Lockstep:
         )
         self.session.load()
         self.executor = ChunkExecutor(contract, moving, self._executor_settings)
-        rules = rule_set(contract, judging, self._safety_settings)
+        boundaries = Boundaries(contract, judging, self._safety_settings.workspace_margin_m)
+        rules = rule_set(contract, self._safety_settings, boundaries)
         self.supervisor = SafetySupervisor(contract, judging, rules, self._safety_settings)
         self._on_the_way: list[tuple[int, ActionChunk]] = []
         self._tick = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from std_msgs.msg import String
 
 from wall_oss_ros.ros import qos
-from wall_oss_ros.ros.filters import SimpleFilter, Subscriber
+from wall_oss_ros.ros.filters import SimpleFilter
 from wall_oss_ros.ros.polling import PolledSubscriber
 
 
@@ -15,17 +15,6 @@ def test_a_filter_passes_messages_and_arguments_to_everyone_connected():
     source.registerCallback(lambda message, extra: heard.append((message, extra)), "x")
     source.signalMessage("hello")
     assert heard == ["hello", ("hello", "x")]
-
-
-def test_a_subscriber_is_a_filter_of_a_topic(bench):
-    table, heard = bench(), []
-    source = Subscriber(table.node, String, "words", qos_profile=qos.EVENTS)
-    source.registerCallback(heard.append)
-    publisher = table.node.create_publisher(String, "words", qos.EVENTS)
-    table.spin_until(lambda: publisher.get_subscription_count() == 1, "a connection")
-    publisher.publish(String(data="hello"))
-    table.spin_until(lambda: heard, "a message")
-    assert heard[0].data == "hello"
 
 
 def test_a_polled_subscription_speaks_only_when_polled_and_keeps_the_order(bench):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from functools import partial
 
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -12,14 +13,16 @@ from wall_oss_ros.core.assembler import AssemblerSettings, ObservationAssembler
 from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.core.errors import MessageError
 from wall_oss_ros.core.joints import JointSelector
-from wall_oss_ros.core.rates import Percentiles, RateMeter
+from wall_oss_ros.core.latency import LatencyStages
+from wall_oss_ros.core.rates import RateMeter
 from wall_oss_ros.kinematics import MinkKinematics
 from wall_oss_ros.msg import Observation
 from wall_oss_ros.ros import qos
-from wall_oss_ros.ros.filters import Subscriber
 from wall_oss_ros.ros.geometry import twist_from
 from wall_oss_ros.ros.images import check_image, decode_image, fingerprint
 from wall_oss_ros.ros.joint_states import joint_sample
+from wall_oss_ros.ros.latency_message import latency_values
+from wall_oss_ros.ros.listener import ListenerThread
 from wall_oss_ros.ros.node import SuiteNode, run
 from wall_oss_ros.ros.observation_message import observation_message
 from wall_oss_ros.ros.parameters import declare_settings
@@ -32,11 +35,17 @@ _LOOKS = 3
 
 
 class CameraSync(SuiteNode):
-    """Wires topics to an `ObservationAssembler`."""
+    """Wires topics to an `ObservationAssembler`.
+
+    Pictures are the longest way to a command, so a thread of their own waits for them and makes the
+    observation; the lock guards what it shares with the timers.
+    """
 
     def __init__(self) -> None:
         super().__init__("camera_sync")
         self._settings = declare_settings(self, AssemblerSettings)
+        self._lock = threading.Lock()
+        self._listener: ListenerThread | None = None
 
     def build(self, contract: RobotContract) -> None:
         """Create subscriptions of every stream of the contract."""
@@ -46,16 +55,10 @@ class CameraSync(SuiteNode):
             contract, MinkKinematics(contract), decode_image, self._settings
         )
         self._rate = RateMeter()
-        self._age_ms = Percentiles()
+        self._latency = LatencyStages("camera_to_observation")
         self._reported = self._seen_faults = ""
         self._looks = 0
         self._publisher = self.create_lifecycle_publisher(Observation, "observation", qos.NEWEST)
-        self._inputs = [
-            Subscriber(self, _TYPES[camera.transport], camera.topic, qos_profile=qos.SENSOR)
-            for camera in contract.cameras.values()
-        ]
-        for name, source in zip(contract.cameras, self._inputs, strict=True):
-            source.registerCallback(partial(self._on_image, name))
         # The state is only needed where there are pictures, so it is read when they come.
         joints = PolledSubscriber(self, JointState, contract.joint_states.topic, qos.HISTORY)
         joints.registerCallback(self._on_joints)
@@ -65,24 +68,36 @@ class CameraSync(SuiteNode):
             odometry.registerCallback(self._on_odometry)
             self._polled.append(odometry)
         self.create_timer(_LOOK_S, self._watch)
+        self._listener = ListenerThread(self, "pictures", self.on_thread_error)
+        for name, camera in contract.cameras.items():
+            self._listener.subscribe(
+                _TYPES[camera.transport], camera.topic, partial(self._on_image, name), qos.SENSOR
+            )
+        self._listener.start()
+
+    def destroy_node(self) -> None:
+        """Stop listening before the subscriptions end."""
+        if self._listener is not None:
+            self._listener.stop()
+        super().destroy_node()
 
     def _on_image(self, name: str, message: Image | CompressedImage) -> None:
         now_ns = self.now_ns()
         try:
             check_image(message)
         except MessageError as error:
-            self._assembler.refuse(name, str(error), now_ns)
+            with self._lock:
+                self._assembler.refuse(name, str(error), now_ns)
             return
-        stamp_ns = to_ns(message.header.stamp)
-        self._assembler.push_image(name, stamp_ns, now_ns, message, fingerprint(message))
-        self._read_state()
-        if not self.active:
-            return
-        observation = self._assembler.assemble(now_ns)
+        stamp_ns, checksum = to_ns(message.header.stamp), fingerprint(message)
+        with self._lock:
+            self._assembler.push_image(name, stamp_ns, now_ns, message, checksum)
+            self._read_state()
+            observation = self._assembler.assemble(now_ns) if self.active else None
         if observation is not None:
             self._publisher.publish(observation_message(observation, self._contract))
             self._rate.tick(now_ns)
-            self._age_ms.add((self.now_ns() - observation.stamp_ns) / 1e6)
+            self._latency.add("camera_to_observation", observation.stamp_ns, self.now_ns())
 
     def _read_state(self) -> None:
         for source in self._polled:
@@ -101,12 +116,13 @@ class CameraSync(SuiteNode):
 
     def _watch(self) -> None:
         """Say on every change which stream keeps observations away; end if the contract misfits."""
-        self._read_state()
-        now_ns = self.now_ns()
-        misfits = self._assembler.misfits(now_ns)
+        with self._lock:
+            self._read_state()
+            now_ns = self.now_ns()
+            misfits = self._assembler.misfits(now_ns)
+            faults = self._assembler.faults(now_ns)
         if misfits:
             self.fail(MessageError("; ".join(map(str, misfits))))
-        faults = self._assembler.faults(now_ns)
         streams = ", ".join(sorted({fault.stream for fault in faults}))
         # One look may fall between two messages, or between two nodes coming up.
         self._looks = self._looks + 1 if streams == self._seen_faults else 0
@@ -124,13 +140,14 @@ class CameraSync(SuiteNode):
         """Return the health of every stream."""
         if not self.active:
             return super().report()
-        now_ns = self.now_ns()
-        faults = self._assembler.faults(now_ns)
+        with self._lock:
+            now_ns = self.now_ns()
+            faults = self._assembler.faults(now_ns)
+            reports = self._assembler.reports(now_ns)
         values = {"observation rate [Hz]": f"{self._rate.rate_hz(now_ns):.2f}"}
         values["observations"] = str(self._rate.total)
-        p50, p95, p99 = self._age_ms.at(50, 95, 99)
-        values["observation age p50 p95 p99 [ms]"] = f"{p50:.1f} {p95:.1f} {p99:.1f}"
-        for stream in self._assembler.reports(now_ns):
+        values.update(latency_values(self._latency))
+        for stream in reports:
             values[f"{stream.stream} rate [Hz]"] = f"{stream.rate_hz:.2f}"
             values[f"{stream.stream} expected [Hz]"] = f"{stream.expected_hz:.2f}"
             values[f"{stream.stream} age [s]"] = f"{stream.age_s:.3f}"

@@ -1,7 +1,7 @@
 """The message_filters interface that the inputs go through.
 
-Where message_filters is installed its own classes are used. It is not on PyPI; the classes below
-then offer the same calls, and the same tests run on both. The approximate-time matching is not used
+Where message_filters is installed its own class is used. It is not on PyPI; the class below then
+offers the same calls, and the same tests run on both. The approximate-time matching is not used
 in either case, see `core.assembler`.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 try:
-    from message_filters import SimpleFilter, Subscriber
+    from message_filters import SimpleFilter
 except ImportError:
 
     class SimpleFilter:  # type: ignore[no-redef]
@@ -31,19 +31,5 @@ except ImportError:
             for callback, args in self.callbacks.values():
                 callback(*(msg + args))
 
-    class Subscriber(SimpleFilter):  # type: ignore[no-redef]
-        """A topic as a source: ``Subscriber(node, type, topic, qos_profile=...)``."""
 
-        def __init__(self, node: Any, msg_type: type, topic: str, **kwargs: Any) -> None:
-            super().__init__()
-            self.node = node
-            self.topic = topic
-            kwargs.setdefault("qos_profile", 10)
-            self.sub = node.create_subscription(msg_type, topic, self.callback, **kwargs)
-
-        def callback(self, msg: Any) -> None:
-            """Take a message from the topic."""
-            self.signalMessage(msg)
-
-
-__all__ = ["SimpleFilter", "Subscriber"]
+__all__ = ["SimpleFilter"]

@@ -17,6 +17,7 @@ from rclpy.qos import QoSProfile
 from rclpy.service import Service
 from rclpy.subscription import Subscription
 
+from wall_oss_ros.ros.filters import SimpleFilter
 from wall_oss_ros.ros.polling import NeverReady
 
 _NO_TIMEOUT = -1
@@ -43,13 +44,16 @@ class ListenerThread:
 
     def subscribe(
         self, kind: type, topic: str, callback: Callable[[Any], None], profile: QoSProfile
-    ) -> None:
-        """Wait for a topic; only before `start`."""
+    ) -> SimpleFilter:
+        """Wait for a topic; only before `start`. Returns it as a filter, for more callbacks."""
+        source = SimpleFilter()
+        source.registerCallback(callback)
         self._subscriptions.append(
             self._node.create_subscription(
-                kind, topic, callback, profile, callback_group=NeverReady()
+                kind, topic, source.signalMessage, profile, callback_group=NeverReady()
             )
         )
+        return source
 
     def serve(self, kind: type, name: str, callback: Callable[[Any, Any], Any]) -> None:
         """Answer a service; only before `start`."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -193,8 +192,3 @@ class LoopNode(SuiteNode):
             return
         with self.lock:
             self._measure(sample)
-
-    def on_thread_error(self, error: BaseException) -> None:
-        """End this process: a thread that something depends on has ended."""
-        self.get_logger().fatal("".join(traceback.format_exception(error)))
-        self.fail(error)

@@ -81,6 +81,11 @@ class SuiteNode(LifecycleNode):
         """End this process with status 1 and the error's sentence; callable from any thread."""
         self.ending.fail(error)
 
+    def on_thread_error(self, error: BaseException) -> None:
+        """Log what ended a thread that something depends on, and end this process."""
+        self.get_logger().fatal("".join(traceback.format_exception(error)))
+        self.fail(error)
+
     # -- lifecycle --------------------------------------------------------------------------------
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:

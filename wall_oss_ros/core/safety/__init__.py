@@ -2,7 +2,8 @@
 
 How it is driven (one `SafetySupervisor`, guarded by its owner's lock)::
 
-    rules = rule_set(contract, kinematics, settings)
+    boundaries = Boundaries(contract, kinematics, settings.workspace_margin_m)
+    rules = rule_set(contract, settings, boundaries)
     supervisor = SafetySupervisor(contract, kinematics, rules, settings)
 
     supervisor.measure(sample)                    # every input, whenever it comes
@@ -11,7 +12,7 @@ How it is driven (one `SafetySupervisor`, guarded by its owner's lock)::
     supervisor.see(strangers, deaf)               # who else is on the controller topics
     supervisor.dead_man(held, stamp_ns)
     supervisor.locate_base(pose, stamp_ns)        # odometry
-    supervisor.replace_barriers(barriers)         # zones changed live
+    supervisor.replace_barriers(boundaries.barriers)      # zones changed live
 
     output = supervisor.step(now_ns, dt, steady_ns)       # every tick; None: send nothing
     output = supervisor.estop(cause, now_ns)              # send this at once, too
@@ -33,12 +34,16 @@ posture it is about to command and the one where the robot would stand if it bra
 motion is made by the `JointGovernor`, which the verdicts slow, brake or stop.
 """
 
+from wall_oss_ros.core.safety.boundaries import Boundaries
+from wall_oss_ros.core.safety.checks import Check
+from wall_oss_ros.core.safety.mode import Mode
 from wall_oss_ros.core.safety.rule import Pace, Rule, Situation
 from wall_oss_ros.core.safety.rules import RuleSet, SafetySettings, rule_set
-from wall_oss_ros.core.safety.supervisor import Check, Mode, SafetySupervisor
+from wall_oss_ros.core.safety.supervisor import SafetySupervisor
 from wall_oss_ros.core.safety.verdict import Severity, Verdict
 
 __all__ = [
+    "Boundaries",
     "Check",
     "Mode",
     "Pace",

@@ -24,6 +24,7 @@ class Situation:
         sent: the last command that went to the controllers, or the measured pose at enabling.
         heartbeats: newest heartbeat stamp of each node [ns].
         base_pose: base in the odometry's frame, or None before the first odometry.
+        base_pose_ns: its stamp [ns].
         dead_man_ns: when the dead-man input last said "held" [ns]; None for never, or released.
         strangers: publishers of controller topics that are not this supervisor, in words.
         deaf: controller topics that nobody subscribes to.
@@ -36,6 +37,7 @@ class Situation:
     sent: RobotCommand
     heartbeats: Mapping[str, int]
     base_pose: Pose | None = None
+    base_pose_ns: int = 0
     dead_man_ns: int | None = None
     strangers: tuple[str, ...] = ()
     deaf: tuple[str, ...] = ()

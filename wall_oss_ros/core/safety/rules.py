@@ -1,19 +1,25 @@
-"""The rules of a robot, in the order they are folded."""
+"""What is judged for a robot, in the order it is folded."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from wall_oss_ros.core.contract import RobotContract
-from wall_oss_ros.core.kinematics import ForwardKinematics
 from wall_oss_ros.core.safety.barrier import Barrier
 from wall_oss_ros.core.safety.base_speed import BaseSpeed
+from wall_oss_ros.core.safety.base_zones import BaseZones
+from wall_oss_ros.core.safety.boundaries import Boundaries
+from wall_oss_ros.core.safety.clock_jump import ClockJump
+from wall_oss_ros.core.safety.command_line import ControllersListen, SoleCommander
+from wall_oss_ros.core.safety.dead_man import DeadMan
 from wall_oss_ros.core.safety.freshness import CommandAge, HeartbeatAge, StateAge
-from wall_oss_ros.core.safety.joint_limits import JointLimits
+from wall_oss_ros.core.safety.gripper_range import GripperRange
+from wall_oss_ros.core.safety.motion_guard import JOINT_LIMITS, STAND_AT_ONCE
 from wall_oss_ros.core.safety.rule import Pace, Rule
+from wall_oss_ros.core.safety.source_epoch import SourceEpoch
+from wall_oss_ros.core.safety.tool_speed import ToolPace
 from wall_oss_ros.core.safety.tracking import TrackingError
 from wall_oss_ros.core.safety.well_formed import WellFormed
-from wall_oss_ros.core.safety.workspace import Workspace
 from wall_oss_ros.core.settings import Settings, setting
 
 
@@ -28,7 +34,20 @@ class SafetySettings(Settings):
         ("camera_sync", "policy", "chunk_executor"), "names of the nodes that must be alive"
     )
     workspace_margin_m: float = setting(
-        0.03, "distance to a workspace face at which steps begin to shrink [m]", low=0.001, high=0.5
+        0.03, "distance to a workspace face at which motion slows down [m]", low=0.001, high=0.5
+    )
+    base_reaction_s: float = setting(
+        0.15, "from a command to the base's own braking [s]", low=0.0, high=1.0
+    )
+    base_pose_max_age_s: float = setting(
+        0.3, "oldest odometry near a zone of the base [s]", low=0.02, high=2.0
+    )
+    clock_jump_s: float = setting(
+        0.5, "largest jump of the clock against a steady one [s]", low=0.05, high=10.0
+    )
+    dead_man_required: bool = setting(False, "motion only while the dead-man input says held")
+    dead_man_max_age_s: float = setting(
+        0.5, "oldest word of the dead-man input [s]", low=0.02, high=5.0
     )
     shadow: bool = setting(False, "judge and report, but send nothing to the controllers")
     tracking_limit: float = setting(
@@ -41,13 +60,18 @@ class RuleSet:
     """What is judged.
 
     Attributes:
-        rules: fold over every command.
-        preconditions: those that must pass before motion is enabled.
+        form: whether the command is one at all; judged first.
+        rules: judge everything but the command's numbers, whatever the others say.
+        shaping: compute with the command's numbers and may change them, each what the one before
+            it left; not asked about a command that has no form.
+        preconditions: of the above, those that must pass before motion is enabled.
         barriers: what neither the commanded posture nor the one it can brake to may touch.
         paces: how fast a step between two postures may be.
     """
 
+    form: Rule
     rules: tuple[Rule, ...]
+    shaping: tuple[Rule, ...]
     preconditions: tuple[Rule, ...]
     barriers: tuple[Barrier, ...] = ()
     paces: tuple[Pace, ...] = ()
@@ -55,9 +79,10 @@ class RuleSet:
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the counters."""
-        rules = [rule.name for rule in self.rules]
-        paces = [pace.name for pace in self.paces]
-        return tuple(dict.fromkeys([*rules, *paces, *(item.name for item in self.barriers)]))
+        judges = (self.form, *self.rules, *self.shaping)
+        names = [rule.name for rule in judges] + [pace.name for pace in self.paces]
+        barriers = [barrier.name for barrier in self.barriers]
+        return tuple(dict.fromkeys([*names, JOINT_LIMITS, *barriers, STAND_AT_ONCE]))
 
     @property
     def links(self) -> tuple[str, ...]:
@@ -65,25 +90,37 @@ class RuleSet:
         return tuple(dict.fromkeys(link for barrier in self.barriers for link in barrier.links))
 
 
-def rule_set(
-    contract: RobotContract, kinematics: ForwardKinematics, settings: SafetySettings
-) -> RuleSet:
-    """Return the rules for a robot.
+def rule_set(contract: RobotContract, settings: SafetySettings, boundaries: Boundaries) -> RuleSet:
+    """Return what is judged for a robot.
 
-    Order matters: form and freshness first, since the others may then rely on finite, present
-    numbers; then the joint limits, because the workspace must judge the step that will be made and
-    not its far end. The workspace only shortens steps, so what it gives is within the limits too.
+    The first of equally severe verdicts speaks, so causes come before what follows from them: a
+    clock that jumped also makes everything look old. In shadow mode others drive the robot: it
+    follows them, and they command its controllers.
     """
+    form = WellFormed(contract)
     fresh: tuple[Rule, ...] = (
-        WellFormed(contract),
         CommandAge(settings.command_max_age_s),
         StateAge(settings.state_max_age_s),
         HeartbeatAge(settings.heartbeat_nodes, settings.heartbeat_max_age_s),
     )
-    moving: tuple[Rule, ...] = (
-        TrackingError(contract, settings.tracking_limit),
-        *((BaseSpeed(contract.base),) if contract.base is not None else ()),
-        JointLimits(contract),
-        Workspace(contract, kinematics, settings.workspace_margin_m),
+    held: tuple[Rule, ...] = ()
+    if settings.dead_man_required:
+        held = (DeadMan(settings.dead_man_max_age_s),)
+    alone: tuple[Rule, ...] = ()
+    following: tuple[Rule, ...] = ()
+    if not settings.shadow:
+        alone = (SoleCommander(), ControllersListen())
+        following = (TrackingError(contract, settings.tracking_limit),)
+    before = (*fresh, *held, *alone)
+    driving: tuple[Rule, ...] = ()
+    if contract.base is not None:
+        ages = settings.base_reaction_s, settings.base_pose_max_age_s
+        driving = (BaseSpeed(contract.base), BaseZones(contract.base, boundaries, *ages))
+    return RuleSet(
+        form=form,
+        rules=(ClockJump(settings.clock_jump_s), *before, SourceEpoch(), *following),
+        shaping=(GripperRange(contract), *driving),
+        preconditions=(form, *before),
+        barriers=boundaries.barriers,
+        paces=(ToolPace(contract),),
     )
-    return RuleSet(rules=(*fresh, *moving), preconditions=fresh, barriers=())

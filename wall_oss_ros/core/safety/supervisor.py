@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from enum import IntEnum
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,65 +12,41 @@ from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.core.kinematics import ForwardKinematics, Survey
 from wall_oss_ros.core.observation import JointSample
 from wall_oss_ros.core.pose import Pose
+from wall_oss_ros.core.rotation import Array
 from wall_oss_ros.core.safety.barrier import Barrier, Gap
-from wall_oss_ros.core.safety.rule import Situation
+from wall_oss_ros.core.safety.base_speed import BaseRamp
+from wall_oss_ros.core.safety.checks import Check, blocker, check, standing
+from wall_oss_ros.core.safety.command_builder import CommandBuilder
+from wall_oss_ros.core.safety.command_carrier import CommandCarrier
+from wall_oss_ros.core.safety.freshness import SECOND_NS
+from wall_oss_ros.core.safety.mode import Mode, RuleCount
+from wall_oss_ros.core.safety.motion_guard import STAND_AT_ONCE, Finding, MotionGuard
+from wall_oss_ros.core.safety.rule import Rule, Situation
 from wall_oss_ros.core.safety.rules import RuleSet, SafetySettings
 from wall_oss_ros.core.safety.verdict import Severity, Verdict
 
-# After motion was revoked the base is told to stand for this long; then the topics are quiet, so
-# that a person may drive the robot out by other means.
-_STAND_NS = 1_000_000_000
+# When all stands after motion was revoked, the base is told to stand for this long; then the topics
+# are quiet, so that a person may drive the robot out by other means.
+_STAND_NS = SECOND_NS
 
-# A reset or an enable is only accepted from a robot that stands: largest joint speed.
-_STANDING_SPEED = 0.05
-# For a reset that is judged on joint states no older than this; enabling has a rule of its own.
+# A reset is judged on joint states no older than this; enabling has a rule of its own.
 _STANDING_AGE_S = 0.5
 
-
-class Mode(IntEnum):
-    """The ladder; values are those of SafetyState.msg. Motion is possible in the first two."""
-
-    NOMINAL = 0
-    LIMITED = 1
-    HOLD = 2
-    STOPPED = 3
-    ESTOP = 4
-
-
-_MODE_OF = {
-    Severity.PASS: Mode.NOMINAL,
-    Severity.LIMIT: Mode.LIMITED,
-    Severity.HOLD: Mode.HOLD,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One condition for a reset or for enabling motion, and whether it holds now.
-
-    Attributes:
-        name: e.g. "standing", or the name of a rule.
-        ok: whether it holds.
-        reason: why not and what to do, "" where it holds.
-    """
-
-    name: str
-    ok: bool
-    reason: str = ""
-
-
-@dataclass(slots=True)
-class RuleCount:
-    """How often a rule changed a command, and how often it held or stopped one."""
-
-    limited: int = 0
-    stopped: int = 0
+# The mode LIMITED stays this long after the last limit, so that a person can read it.
+_LIMITED_NS = SECOND_NS // 2
 
 
 class SafetySupervisor:
-    """Judges one command per tick.
+    """Judges one command per tick and makes the motion that is sent instead of it.
 
     Not thread-safe: the node's lock guards it.
+
+    Attributes:
+        mode: where on the ladder it is.
+        motion_enabled: whether a person enabled motion and nothing has revoked it since.
+        latched_causes: why motion was revoked.
+        last_verdict: the last one that was not a pass.
+        counts: by name of rule, barrier and pace.
     """
 
     def __init__(
@@ -89,21 +64,28 @@ class SafetySupervisor:
             rules: what is judged, see `rule_set`.
             settings: thresholds; those that `rules` was made from.
         """
-        self._contract = contract
         self._kinematics = kinematics
         self._rules = rules
+        self._base = contract.commanded_parts & {"base"}
         self._settings = settings
         self.counts = {name: RuleCount() for name in rules.names}
+        self._guard = MotionGuard(contract, kinematics, rules.barriers, rules.paces)
+        self._carrier = CommandCarrier(contract)
+        self._ramp = None if contract.base is None else BaseRamp(contract.base)
+        self._build = CommandBuilder(contract, kinematics)
         self._measured: JointSample | None = None
         self._command: RobotCommand | None = None
         self._heartbeats: dict[str, int] = {}
         self._strangers: tuple[str, ...] = ()
         self._deaf: tuple[str, ...] = ()
         self._dead_man_ns: int | None = None
-        self._base_pose: tuple[Pose, int] | None = None
+        self._base_pose: Pose | None = None
+        self._base_pose_ns = 0
         self._clocks: tuple[int, int] | None = None
+        # What was sent last, while motion is enabled and while the robot then comes to rest.
         self._sent: RobotCommand | None = None
-        self._revoked_ns: int | None = None
+        self._quiet_ns = 0
+        self._limited_ns = -_LIMITED_NS
         self._estop_hold: RobotCommand | None = None
         self._estop_inputs: dict[str, bool] = {}
         self.mode = Mode.STOPPED
@@ -111,22 +93,14 @@ class SafetySupervisor:
         self.latched_causes: tuple[str, ...] = ("motion was not enabled yet",)
         self.last_verdict: Verdict | None = None
 
-    @property
-    def shadow(self) -> bool:
-        """Whether it judges and reports but sends nothing."""
-        return self._settings.shadow
-
-    @property
-    def pressed_inputs(self) -> tuple[str, ...]:
-        """E-stop inputs that are pressed now."""
-        return tuple(source for source, down in self._estop_inputs.items() if down)
+    # -- what comes in ----------------------------------------------------------------------------
 
     def measure(self, sample: JointSample) -> None:
         """Take measured joints."""
         self._measured = sample
 
     def propose(self, command: RobotCommand) -> None:
-        """Take the executor's newest command."""
+        """Take the executor's newest command; one that came before it is forgotten."""
         self._command = command
 
     def heartbeat(self, node: str, stamp_ns: int) -> None:
@@ -148,11 +122,26 @@ class SafetySupervisor:
 
     def locate_base(self, pose: Pose, stamp_ns: int) -> None:
         """Take the base's pose in the odometry's frame."""
-        self._base_pose = (pose, stamp_ns)
+        self._base_pose, self._base_pose_ns = pose, stamp_ns
 
     def replace_barriers(self, barriers: Sequence[Barrier]) -> None:
         """Judge by other barriers from the next tick on, e.g. after zones were changed."""
         self._rules = replace(self._rules, barriers=tuple(barriers))
+        self._guard.replace_barriers(barriers)
+        for name in self._rules.names:
+            self.counts.setdefault(name, RuleCount())
+
+    # -- e-stop, reset, enabling ------------------------------------------------------------------
+
+    @property
+    def shadow(self) -> bool:
+        """Whether it judges and reports but sends nothing."""
+        return self._settings.shadow
+
+    @property
+    def pressed_inputs(self) -> tuple[str, ...]:
+        """E-stop inputs that are pressed now."""
+        return tuple(source for source, down in self._estop_inputs.items() if down)
 
     def estop_input(self, source: str, pressed: bool, now_ns: int) -> RobotCommand | None:
         """Take the state of an e-stop input; pressed latches, released only permits a reset.
@@ -166,70 +155,85 @@ class SafetySupervisor:
     def estop(self, cause: str, now_ns: int) -> RobotCommand | None:
         """Stop at once and stay stopped until reset.
 
+        Every joint is held where it is measured, or, where the joint states are old, where it was
+        sent last; grippers keep what they hold.
+
         Returns:
-            What the controllers should get at once, without waiting for the next tick: every joint
-            held, zero twist. None in shadow mode, or where no pose is known.
+            What the controllers should get at once, without waiting for the next tick. None in
+            shadow mode, or where no pose is known.
         """
         causes = self.latched_causes if self.mode is Mode.ESTOP else ()
         self.latched_causes = tuple(dict.fromkeys((*causes, cause)))
-        self.mode, self.motion_enabled = Mode.ESTOP, False
-        self._sent, self._revoked_ns = None, None
+        if self.mode is not Mode.ESTOP:
+            self._estop_hold = self._hold(now_ns)
+        self.mode, self.motion_enabled, self._sent = Mode.ESTOP, False, None
         return self._spoken(self._stopped(now_ns))
 
     def checks_for_reset(self, now_ns: int) -> tuple[Check, ...]:
         """Return what a reset needs, each with whether it holds."""
         latched = None if self.mode is Mode.ESTOP else "there is no e-stop to reset"
-        pressed = [
-            f"e-stop input '{name}' is still pressed; release it" for name in self.pressed_inputs
-        ]
+        inputs = [f"e-stop input '{name}' is still pressed" for name in self.pressed_inputs]
+        pressed = f"{'; '.join(inputs)}; release it" if inputs else None
         return (
-            _check("latched", latched),
-            _check("inputs_released", "; ".join(pressed) or None),
-            _check("standing", self._standing_blocker(now_ns, _STANDING_AGE_S)),
+            check("latched", latched),
+            check("inputs_released", pressed),
+            standing(self._measured, now_ns, _STANDING_AGE_S),
         )
 
     def checks_for_enable(self, now_ns: int) -> tuple[Check, ...]:
         """Return what enabling motion needs, each with whether it holds."""
-        causes = f"e-stop is latched ({'; '.join(self.latched_causes)}); reset it first"
+        command, causes = self._command, "; ".join(self.latched_causes)
+        latched = f"e-stop is latched ({causes}); reset it first"
         silent = "no command received; is the chunk executor running?"
+        halting = self._sent is not None and not self.motion_enabled
         checks = [
-            _check("no_estop", causes if self.mode is Mode.ESTOP else None),
-            _check("standing", self._standing_blocker(now_ns, float("inf"))),
-            _check("command", silent if self._command is None else None),
+            check("no_estop", latched if self.mode is Mode.ESTOP else None),
+            check("halted", "the robot still comes to rest; try again" if halting else None),
+            standing(self._measured, now_ns, float("inf")),
+            check("command", silent if command is None else None),
         ]
-        if self._measured is not None and self._command is not None:
-            situation = self._situation(now_ns, 0.0, self._at_measured(now_ns), 0.0)
+        if self._measured is not None and command is not None:
+            start = self._build.hold(self._measured.position_of(), now_ns)
+            situation = self._situation(now_ns, 0.0, start, 0.0)
             for rule in self._rules.preconditions:
-                verdict = rule.check(self._command, situation)
+                verdict = rule.check(command, situation)
                 refused = verdict.severity >= Severity.STOP
-                checks.append(_check(rule.name, verdict.reason if refused else None))
+                checks.append(check(rule.name, verdict.reason if refused else None))
         return tuple(checks)
 
     def reset_blocker(self, now_ns: int) -> str | None:
         """Return why a reset would be refused, or None."""
-        return _blocker(self.checks_for_reset(now_ns))
+        return blocker(self.checks_for_reset(now_ns))
 
     def reset(self, now_ns: int) -> str | None:
         """Leave the e-stop for STOPPED; return None, or why not."""
-        blocker = self.reset_blocker(now_ns)
-        if blocker is None:
-            self.mode, self._estop_hold = Mode.STOPPED, None
+        reason = self.reset_blocker(now_ns)
+        if reason is None:
+            self.mode, self._estop_hold, self._quiet_ns = Mode.STOPPED, None, 0
             self.latched_causes = ("reset after an e-stop; motion must be enabled",)
-        return blocker
+        return reason
 
     def enable_motion(self, enabled: bool, now_ns: int) -> str | None:
-        """Allow motion or revoke it; return None, or why not."""
+        """Allow motion from the measured posture on, or revoke it; return None, or why not."""
         if not enabled:
-            self._stop("disabled by a person", now_ns)
+            self._stop("disabled by a person")
             return None
         if self.motion_enabled:
             return None
-        blocker = _blocker(self.checks_for_enable(now_ns))
-        if blocker is not None:
-            return blocker
-        self._sent = self._at_measured(now_ns)
+        reason = blocker(self.checks_for_enable(now_ns))
+        if reason is not None:
+            return reason
+        if self._measured is None:
+            raise ValueError("motion was enabled without joint states")
+        measured = self._measured.position_of()
+        self._sent = self._build.hold(measured, now_ns)
+        self._guard.seed(measured)
+        self._carrier.restart()
+        self._limited_ns = now_ns - _LIMITED_NS
         self.mode, self.motion_enabled, self.latched_causes = Mode.NOMINAL, True, ()
         return None
+
+    # -- the tick ---------------------------------------------------------------------------------
 
     def step(self, now_ns: int, dt: float, steady_ns: int) -> RobotCommand | None:
         """Judge the newest command.
@@ -240,31 +244,26 @@ class SafetySupervisor:
             steady_ns: a clock that never jumps [ns]; the simulated time where that is the clock.
 
         Returns:
-            What the controllers should get now. With motion revoked, the base is told to stand and
-            the arms are left to the braking end of their last trajectory; under e-stop every joint
-            is held where it was, at once and as long as it is latched. None: nothing to say.
+            What the controllers should get now; None: nothing to say. When motion is revoked the
+            joints brake and the base ramps down within their limits, then the base is told to
+            stand for a second. Under e-stop every joint is held as long as it is latched.
         """
         jump_s = 0.0
         if self._clocks is not None:
-            jump_s = ((now_ns - self._clocks[0]) - (steady_ns - self._clocks[1])) * 1e-9
+            jump_s = ((now_ns - self._clocks[0]) - (steady_ns - self._clocks[1])) / SECOND_NS
         self._clocks = (now_ns, steady_ns)
-        if not self.motion_enabled or self._command is None:
-            return self._spoken(self._stopped(now_ns))
-        verdict = self._fold(
-            self._command, self._situation(now_ns, dt, self._present_sent(), jump_s)
-        )
+        if self._sent is None or not self.motion_enabled or self._command is None:
+            return self._spoken(self._stopped(now_ns, dt))
+        verdict = self._fold(self._command, self._situation(now_ns, dt, self._sent, jump_s))
         if verdict.severity >= Severity.STOP:
             self.last_verdict = verdict
+            cause = f"{verdict.rule}: {verdict.reason}"
             if verdict.severity is Severity.ESTOP:
-                return self.estop(f"{verdict.rule}: {verdict.reason}", now_ns)
-            self._stop(f"{verdict.rule}: {verdict.reason}", now_ns)
-            return self._spoken(self._stopped(now_ns))
-        self.mode = _MODE_OF[verdict.severity]
-        if verdict.severity is not Severity.PASS:
-            self.last_verdict = verdict
-        output = self._held(now_ns) if verdict.severity is Severity.HOLD else verdict.command
-        self._remember(output)
-        return self._spoken(output)
+                return self.estop(cause, now_ns)
+            self._stop(cause)
+            return self._spoken(self._stopped(now_ns, dt))
+        self._sent = self._moved(verdict, self._sent, now_ns, dt)
+        return self._spoken(self._sent)
 
     def survey(self) -> Survey | None:
         """Return where the measured posture has tools, links and arms; None before joint states."""
@@ -280,24 +279,7 @@ class SafetySupervisor:
         found = (gap for barrier in self._rules.barriers for gap in barrier.gaps(survey))
         return tuple(sorted(found, key=lambda gap: gap.distance))
 
-    def tool_distance(self) -> float:
-        """Return the distance between the two measured tools [m], NaN if unknown.
-
-        Both arms must have the same frame for it to be known.
-        """
-        frames = {arm.frame for arm in self._contract.arms.values()}
-        if len(frames) != 1:
-            return float("nan")
-        tools = self.measured_tools()
-        if len(tools) != 2:
-            return float("nan")
-        return float(np.linalg.norm(tools["left"].position - tools["right"].position))
-
-    def measured_tools(self) -> Mapping[str, Pose]:
-        """Return the measured tool poses by side; empty before the first joint states."""
-        if self._measured is None:
-            return {}
-        return self._kinematics.tool_poses(self._measured.position_of())
+    # -- inside -----------------------------------------------------------------------------------
 
     def _situation(self, now_ns: int, dt: float, sent: RobotCommand, jump_s: float) -> Situation:
         return Situation(
@@ -306,112 +288,98 @@ class SafetySupervisor:
             measured=self._measured,
             sent=sent,
             heartbeats=self._heartbeats,
-            base_pose=None if self._base_pose is None else self._base_pose[0],
+            base_pose=self._base_pose,
+            base_pose_ns=self._base_pose_ns,
             dead_man_ns=self._dead_man_ns,
             strangers=self._strangers,
             deaf=self._deaf,
             clock_jump_s=jump_s,
         )
 
-    def _spoken(self, output: RobotCommand | None) -> RobotCommand | None:
-        return None if self._settings.shadow else output
-
     def _fold(self, command: RobotCommand, situation: Situation) -> Verdict:
-        worst = Verdict(Severity.PASS, "", "", command)
-        for rule in self._rules.rules:
-            verdict = rule.check(worst.command, situation)
-            count = self.counts[rule.name]
-            count.limited += verdict.severity is Severity.LIMIT
-            count.stopped += verdict.severity > Severity.LIMIT
-            if verdict.severity >= Severity.STOP:
-                return verdict
+        """Return the most severe verdict, with the command as all rules left it.
+
+        A stop does not end it, for a later rule may ask for the e-stop.
+        """
+        worst = self._asked(self._rules.form, command, situation)
+        formed = worst.severity < Severity.STOP
+        for rule in (*self._rules.rules, *(self._rules.shaping if formed else ())):
+            verdict = self._asked(rule, command, situation)
+            command = verdict.command
             if verdict.severity > worst.severity:
                 worst = verdict
-            else:
-                worst = replace(worst, command=verdict.command)
-        return worst
+        return worst if worst.command is command else replace(worst, command=command)
 
-    def _stopped(self, now_ns: int) -> RobotCommand | None:
+    def _asked(self, rule: Rule, command: RobotCommand, situation: Situation) -> Verdict:
+        verdict = rule.check(command, situation)
+        self._count(rule.name, verdict.severity)
+        return verdict
+
+    def _count(self, name: str, severity: Severity) -> None:
+        if severity is not Severity.PASS:
+            self.counts[name].limited += severity is Severity.LIMIT
+            self.counts[name].stopped += severity > Severity.LIMIT
+
+    def _moved(self, verdict: Verdict, sent: RobotCommand, now_ns: int, dt: float) -> RobotCommand:
+        """Return what is sent for a command that no rule stopped."""
+        command, late = verdict.command, False
+        if verdict.severity is Severity.HOLD:
+            step = self._guard.brake(dt, Finding(verdict.severity, verdict.rule, verdict.reason))
+        else:
+            target = self._carrier.carry(command, now_ns, dt)
+            step, late = self._guard.step(target, dt), target.late
+            self._count(step.finding.name, step.finding.severity)
+        self.counts[STAND_AT_ONCE].stopped += step.stood
+        if step.finding.severity > verdict.severity:
+            found = step.finding
+            verdict = Verdict(found.severity, found.name, found.reason, command)
+        if verdict.severity is not Severity.PASS:
+            self.last_verdict, self._limited_ns = verdict, now_ns
+        holding = verdict.severity is Severity.HOLD
+        recently = now_ns - self._limited_ns < _LIMITED_NS
+        self.mode = Mode.HOLD if holding else Mode.LIMITED if recently else Mode.NOMINAL
+        twist = self._slower(sent.base_twist, dt) if holding or late else command.base_twist
+        epoch = max(command.source_epoch, sent.source_epoch)
+        return self._build.executed(command, step, twist, epoch, now_ns)
+
+    def _stopped(self, now_ns: int, dt: float | None = None) -> RobotCommand | None:
+        """Return what is sent while motion is not enabled."""
         if self.mode is Mode.ESTOP:
             if self._estop_hold is None and self._measured is not None:
-                self._estop_hold = self._at_measured(now_ns)
+                self._estop_hold = self._hold(now_ns)
             return self._estop_hold and replace(self._estop_hold, stamp_ns=now_ns)
-        if self._revoked_ns is None or now_ns - self._revoked_ns > _STAND_NS:
-            return None
-        base = self._contract.commanded_parts & {"base"}
-        return RobotCommand(now_ns, 0, 0, base, {}, {}, {}, {}, np.zeros(3))
+        if self._sent is not None and dt is not None:
+            return self._halting(self._sent, now_ns, dt)
+        return self._build.base_stands(now_ns) if now_ns < self._quiet_ns else None
 
-    def _stop(self, cause: str, now_ns: int) -> None:
-        if self.mode is Mode.ESTOP:
-            return
-        if self.motion_enabled:
-            self._revoked_ns = now_ns
-        self.mode, self.motion_enabled, self._sent = Mode.STOPPED, False, None
-        self.latched_causes = (cause,)
-
-    def _standing_blocker(self, now_ns: int, limit_s: float) -> str | None:
-        if self._measured is None:
-            return "no joint states received"
-        age_s = (now_ns - self._measured.stamp_ns) * 1e-9
-        if age_s > limit_s:
-            return f"joint states are {age_s:.2f} s old; is the robot's driver running?"
-        fastest = int(np.argmax(np.abs(self._measured.velocities)))
-        speed = abs(float(self._measured.velocities[fastest]))
-        if speed > _STANDING_SPEED:
-            name = self._measured.names[fastest]
-            return f"'{name}' still moves at {speed:.2f}; wait until the robot stands"
-        return None
-
-    def _at_measured(self, now_ns: int) -> RobotCommand:
-        """Return a command that holds every arm, lift and head joint where it is measured."""
-        positions = self._present_measured().position_of()
-        held = {name: positions[name] for name in self._contract.limited_joints}
-        idle = frozenset(f"{side}_gripper" for side in self._contract.grippers)
-        return RobotCommand(
-            stamp_ns=now_ns,
-            source_seq=0,
-            source_epoch=0,
-            parts=self._contract.commanded_parts - idle,
-            positions=held,
-            velocities=dict.fromkeys(held, 0.0),
-            tools={},
-            grippers={},
-            base_twist=np.zeros(3),
-        )
-
-    def _held(self, now_ns: int) -> RobotCommand:
-        """Return the last sent command, standing still."""
-        sent = self._present_sent()
-        return replace(
-            sent,
-            stamp_ns=now_ns,
-            velocities=dict.fromkeys(sent.velocities, 0.0),
-            base_twist=np.zeros(3),
-        )
-
-    def _remember(self, output: RobotCommand) -> None:
-        """Keep what was sent last of every joint, also of parts not commanded this time."""
-        self._sent = self._present_sent().changed(
-            positions=output.positions,
-            velocities=output.velocities,
-            base_twist=output.base_twist,
-        )
-
-    def _present_sent(self) -> RobotCommand:
-        if self._sent is None:
-            raise ValueError("nothing was sent: motion is not enabled")
+    def _halting(self, sent: RobotCommand, now_ns: int, dt: float) -> RobotCommand | None:
+        """Return the next tick of coming to rest."""
+        if self._guard.at_rest and not sent.base_twist.any():
+            self._sent, self._quiet_ns = None, now_ns + _STAND_NS
+            return self._stopped(now_ns)
+        step = self._guard.brake(dt)
+        self.counts[STAND_AT_ONCE].stopped += step.stood
+        twist = self._slower(sent.base_twist, dt)
+        self._sent = self._build.motion(step, self._base, twist, now_ns)
         return self._sent
 
-    def _present_measured(self) -> JointSample:
+    def _stop(self, cause: str) -> None:
+        if self.mode is not Mode.ESTOP:
+            self.mode, self.motion_enabled = Mode.STOPPED, False
+            self.latched_causes = (cause,)
+
+    def _slower(self, twist: Array, dt: float) -> Array:
+        return twist if self._ramp is None else self._ramp.toward(np.zeros(3), twist, dt)
+
+    def _hold(self, now_ns: int) -> RobotCommand | None:
+        """Return a command that holds the robot where it is, None if nobody knows where."""
         if self._measured is None:
-            raise ValueError("no joint states")
-        return self._measured
+            return None
+        positions = self._measured.position_of()
+        old = (now_ns - self._measured.stamp_ns) / SECOND_NS > self._settings.state_max_age_s
+        if old and self._sent is not None:
+            positions |= self._guard.posture
+        return self._build.hold(positions, now_ns)
 
-
-def _check(name: str, reason: str | None) -> Check:
-    return Check(name, reason is None, reason or "")
-
-
-def _blocker(checks: Sequence[Check]) -> str | None:
-    """Return the reason of the first check that does not hold."""
-    return next((check.reason for check in checks if not check.ok), None)
+    def _spoken(self, output: RobotCommand | None) -> RobotCommand | None:
+        return None if self._settings.shadow else output

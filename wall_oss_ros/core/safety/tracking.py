@@ -29,13 +29,15 @@ class TrackingError:
         """Compare the last sent positions with the measured ones."""
         if situation.measured is None:
             return passed(self.name, command)
-        measured = situation.measured.position_of()
+        measured, sent = situation.measured.position_of(), situation.sent.positions
         for joint in self.contract.limited_joints:
-            sent = situation.sent.positions.get(joint)
-            if sent is None or abs(sent - measured[joint]) <= self.limit:
+            if joint not in sent:
+                continue
+            error = abs(sent[joint] - measured[joint])
+            if error <= self.limit:
                 continue
             reason = (
-                f"'{joint}' is {abs(sent - measured[joint]):.3f} from where it was sent, limit "
+                f"'{joint}' is {error:.3f} from where it was sent, limit "
                 f"{self.limit:.3f}; something blocks it or its controller does not run"
             )
             return Verdict(Severity.STOP, self.name, reason, command)

@@ -96,7 +96,7 @@ def test_many_that_join_at_the_same_time_still_weigh_something(
     ensemble = growing(contract, seed % 1000, count, 0.0)
     motion = ensemble.sample(0.0)
     assert np.all(np.isfinite(motion.linear)) and np.all(np.isfinite(motion.angular_acceleration))
-    assert len(ensemble.members) <= 16
+    assert len(ensemble.members) <= 8
 
 
 def test_a_chunk_with_no_time_left_to_fade_out_leaves_at_once(contract: RobotContract) -> None:

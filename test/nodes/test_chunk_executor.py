@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from std_msgs.msg import Float64
 from std_srvs.srv import SetBool
 
 from wall_oss_ros.core.chunk import ActionChunk, StageTimes
 from wall_oss_ros.core.observation import state_vector
 from wall_oss_ros.kinematics import MinkKinematics
 from wall_oss_ros.msg import ActionChunk as ActionChunkMessage
-from wall_oss_ros.msg import ExecutorState, RobotCommand, SafetyState
+from wall_oss_ros.msg import (
+    ChunkVerdict,
+    CommittedPlan,
+    ExecutorState,
+    RobotCommand,
+    SafetyState,
+)
 from wall_oss_ros.nodes.chunk_executor import ChunkExecutorNode
 from wall_oss_ros.ros import qos
 from wall_oss_ros.ros.chunk_message import chunk_message
 from wall_oss_ros.ros.command_message import command_from
+from wall_oss_ros.ros.plan_message import plan_from
 
 
 class Scene:
@@ -26,6 +34,11 @@ class Scene:
         self.states = table.collect(ExecutorState, "executor/state", qos.STATE)
         self.safety = table.node.create_publisher(SafetyState, "safety/state", qos.STATE)
         self.chunks = table.node.create_publisher(ActionChunkMessage, "action_chunk", qos.NEWEST)
+        self.verdicts = table.node.create_publisher(ChunkVerdict, "chunk_verdict", qos.NEWEST)
+        self.speed = table.node.create_publisher(
+            Float64, "chunk_executor/speed_scale", qos.VOLATILE_STATE
+        )
+        self.plans = table.collect(CommittedPlan, "committed_plan", qos.NEWEST)
         self.node = table.add(ChunkExecutorNode())
         kinematics = MinkKinematics(contract)
         tools = kinematics.tool_poses(contract.home)
@@ -53,7 +66,15 @@ class Scene:
             policy="test",
             schema=schema or self.contract.schema_hash,
         )
+        safe = options.get("safe_rows", 32)
+        if safe is not None:
+            self.judge(seq, safe)
         self.chunks.publish(chunk_message(chunk, self.contract.base_frame))
+
+    def judge(self, seq: int, safe_rows: int) -> None:
+        """Speak for the supervisor's look-ahead."""
+        words = {} if safe_rows == 32 else {"rule": "a rule", "reason": "a test says so"}
+        self.verdicts.publish(ChunkVerdict(seq=seq, epoch=1, rows=32, safe_rows=safe_rows, **words))
 
     def follow(self, rise: float = 0.1) -> None:
         """Allow motion and follow a first chunk."""
@@ -142,3 +163,80 @@ def test_a_person_can_disable_and_enable_it(scene):
     assert "disabled by a person" in scene.states[-1].reason
     scene.table.call(SetBool, "chunk_executor/enable", SetBool.Request(data=True))
     scene.wait(ExecutorState.WAITING)
+
+
+def test_what_the_look_ahead_cuts_off_is_not_followed(scene):
+    scene.allow(True)
+    scene.wait(ExecutorState.WAITING)
+    scene.chunk(1, 0.32, safe_rows=10)
+    scene.wait(ExecutorState.STARVED)
+    scene.table.spin_until(
+        lambda: (
+            "let 10 of 32 rows of chunk 1 through (a rule: a test says so)"
+            in scene.states[-1].reason
+        ),
+        "the reason",
+    )
+    assert scene.states[-1].safe_rows == 10
+    heights = [m.left_tool.position.z for m in scene.commands if m.parts]
+    assert max(heights) == pytest.approx(scene.state[2] + 0.1, abs=0.005)
+
+
+def test_what_is_not_judged_is_followed_a_little_way_and_further_when_it_is(scene):
+    scene.allow(True)
+    scene.wait(ExecutorState.WAITING)
+    scene.chunk(1, 0.32, safe_rows=None)
+    scene.wait(ExecutorState.STARVED)
+    assert "not judged by the safety supervisor" in scene.states[-1].reason
+    assert scene.commands[-1].left_tool.position.z < scene.state[2] + 0.06
+    scene.judge(1, 32)
+    scene.wait(ExecutorState.RUNNING)
+
+
+def test_the_speed_is_changed_live_and_a_wrong_one_changes_nothing(scene):
+    scene.follow(0.1)
+    scene.speed.publish(Float64(data=0.25))
+    scene.table.spin_until(lambda: scene.states[-1].speed_scale == 0.25, "a quarter of the speed")
+    for wrong in (float("nan"), 2.0, -0.1):
+        scene.speed.publish(Float64(data=wrong))
+    scene.table.spin_for(0.3)
+    assert (scene.states[-1].speed_wanted, scene.states[-1].slowed_by) == (0.25, "")
+    scene.speed.publish(Float64(data=1.0))
+    scene.table.spin_until(lambda: scene.states[-1].speed_wanted == 1.0, "the full speed")
+
+
+def test_the_policy_is_told_what_is_followed_as_it_changes(scene):
+    scene.table.spin_until(lambda: scene.plans, "a plan")
+    assert not scene.plans[-1].following and scene.plans[-1].horizon == 0
+    scene.follow(0.1)
+    scene.table.spin_until(lambda: scene.plans[-1].following, "a plan that is followed")
+    plan = plan_from(scene.plans[-1])
+    assert (plan.seq, plan.epoch, plan.speed_scale, len(plan.actions)) == (1, 1, 1.0, 32)
+    assert plan.actions[-1, 2] == pytest.approx(scene.state[2] + 0.1, abs=1e-5)
+    scene.chunk(2, 0.1, schema="0123456789abcdef")
+    scene.table.spin_until(lambda: scene.plans[-1].refused_seq == 2, "the refusal")
+    scene.allow(False)
+    scene.table.spin_until(lambda: not scene.plans[-1].following, "the end of following")
+
+
+def test_it_measures_how_soon_a_chunk_becomes_a_command(scene):
+    scene.follow()
+    scene.table.spin_until(
+        lambda: all(stage.count == 1 for stage in scene.states[-1].latency), "a measurement"
+    )
+    to_command, from_camera = scene.states[-1].latency
+    assert (to_command.name, from_camera.name) == ("chunk_to_command", "camera_to_command")
+    assert 0.0 < to_command.ms[0] <= from_camera.ms[0] < 1000.0
+    first = next(message for message in scene.commands if message.source_seq == 1)
+    stamp_ns = first.source_stamp.sec * 10**9 + first.source_stamp.nanosec
+    assert 0 < scene.table.now_ns() - stamp_ns < 60 * 10**9
+
+
+def test_commands_are_stamped_on_an_even_grid(scene):
+    scene.follow()
+    scene.commands.clear()
+    scene.table.spin_until(lambda: len(scene.commands) > 50, "commands")
+    stamps = np.array([m.header.stamp.sec * 10**9 + m.header.stamp.nanosec for m in scene.commands])
+    # A late tick is stamped when it was due, one after a pause on a new grid: most are even.
+    off = np.abs(np.diff(stamps) - 10_000_000)
+    assert np.median(off) < 200_000

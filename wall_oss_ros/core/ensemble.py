@@ -14,8 +14,8 @@ from wall_oss_ros.core.rotation import Array
 
 # ACT's weights: exp(-0.01 i), i = 0 for the oldest.
 _DECAY = 0.01
-# More add nothing at a 20th of the weight each, and every one costs a sample per tick.
-_MOST = 16
+# More change little at less than an eighth of the weight each, and all cost a sample per tick.
+_MOST = 8
 
 Member = tuple[ChunkTrajectory, float]
 Jet = tuple[float, float, float]  # a number, its rate, its second rate

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 from diagnostic_msgs.msg import DiagnosticStatus
+from std_msgs.msg import Float64
 from std_srvs.srv import SetBool
 
 from wall_oss_ros.core.admission import ChunkOutcome
 from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.core.errors import MessageError
 from wall_oss_ros.core.executor import ChunkExecutor, ExecutorSettings, ExecutorStatus
+from wall_oss_ros.core.latency import LatencyStages
 from wall_oss_ros.kinematics import MinkKinematics
-from wall_oss_ros.msg import ActionChunk, ExecutorState, RobotCommand, SafetyState
+from wall_oss_ros.msg import (
+    ActionChunk,
+    ChunkVerdict,
+    CommittedPlan,
+    ExecutorState,
+    RobotCommand,
+    SafetyState,
+)
 from wall_oss_ros.ros import qos
 from wall_oss_ros.ros.chunk_message import chunk_from
 from wall_oss_ros.ros.command_message import command_message
+from wall_oss_ros.ros.latency_message import latency_messages, latency_values
 from wall_oss_ros.ros.loop_node import LoopNode
 from wall_oss_ros.ros.node import run
 from wall_oss_ros.ros.parameters import declare, declare_settings
+from wall_oss_ros.ros.plan_message import plan_message
 from wall_oss_ros.ros.stamps import to_stamp
 
 
@@ -40,22 +51,48 @@ class ChunkExecutorNode(LoopNode):
         self._executor = ChunkExecutor(
             contract, MinkKinematics(contract), self._settings, enabled=self._enabled
         )
+        self._latency = LatencyStages("chunk_to_command", "camera_to_command")
+        # The newest chunk taken, (epoch, seq), and when it arrived [ns]; None once it is timed.
+        self._arrived: tuple[tuple[int, int], int] | None = None
+        self._following = False
         self.build_loop(contract, self._command, self._executor.measure)
         self._publisher = self.create_lifecycle_publisher(RobotCommand, "command", qos.command())
+        self._plan_publisher = self.create_lifecycle_publisher(
+            CommittedPlan, "committed_plan", qos.NEWEST
+        )
         self._state_publisher = self.create_lifecycle_publisher(
             ExecutorState, "executor/state", qos.STATE
         )
         self.create_subscription(ActionChunk, "action_chunk", self._on_chunk, qos.NEWEST)
+        self.create_subscription(ChunkVerdict, "chunk_verdict", self._on_verdict, qos.NEWEST)
         self.create_subscription(SafetyState, "safety/state", self._on_safety, qos.STATE)
+        self.listen_to_people(Float64, "~/speed_scale", self._on_speed)
         self.create_service(SetBool, "~/enable", self._on_enable)
-        self.create_timer(0.1, self._publish_state)
+        self.create_timer(0.1, self._report)
+
+    # -- the loop's thread ------------------------------------------------------------------------
 
     def _command(self) -> None:
+        due_ns = self.due_ns()
         with self.lock:
-            command = self._executor.tick(self.now_ns(), self.period_s)
+            command = self._executor.tick(due_ns, self.period_s)
+            following, arrived = self._executor.following, self._arrived
+            first = arrived is not None and arrived[0] == (command.source_epoch, command.source_seq)
+            if first:
+                self._arrived = None
         self._publisher.publish(command_message(command, self._contract))
+        if first and arrived is not None:
+            now_ns = self.now_ns()
+            self._latency.add("chunk_to_command", arrived[1], now_ns)
+            self._latency.add("camera_to_command", command.source_stamp_ns, now_ns)
+        if following != self._following:
+            self._following = following
+            self._publish_plan()
+
+    # -- the executor's thread --------------------------------------------------------------------
 
     def _on_chunk(self, message: ActionChunk) -> None:
+        arrived_ns = self.now_ns()
         try:
             chunk = chunk_from(message)
         except MessageError as error:
@@ -63,16 +100,34 @@ class ChunkExecutorNode(LoopNode):
             return
         with self.lock:
             outcome = self._executor.offer(chunk, self.now_ns())
+            if outcome is ChunkOutcome.ACCEPTED:
+                self._arrived = (chunk.epoch, chunk.seq), arrived_ns
+        if outcome is not None:
+            self._publish_plan()
         # Chunks on their way when motion was enabled are refused as a matter of course.
         if outcome not in (None, ChunkOutcome.ACCEPTED, ChunkOutcome.BEFORE_STOP):
             self.get_logger().warning(
                 f"chunk {chunk.seq} refused: {outcome.value}", throttle_duration_sec=1.0
             )
 
+    def _on_verdict(self, message: ChunkVerdict) -> None:
+        words = f"{message.rule}: {message.reason}" if message.rule else message.reason
+        with self.lock:
+            self._executor.judge(message.seq, message.epoch, message.safe_rows, words)
+        if message.safe_rows < message.rows:
+            self._publish_plan()
+
     def _on_safety(self, message: SafetyState) -> None:
         reason = "; ".join(message.latched_causes) or "motion is enabled"
         with self.lock:
             self._executor.allow_motion(message.motion_enabled, reason)
+
+    def _on_speed(self, message: Float64) -> None:
+        try:
+            with self.lock:
+                self._executor.set_speed(message.data)
+        except MessageError as error:
+            self.get_logger().error(str(error))
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         with self.lock:
@@ -80,9 +135,16 @@ class ChunkExecutorNode(LoopNode):
         response.success = True
         return response
 
+    def _report(self) -> None:
+        self._publish_plan()
+        self._publish_state()
+
+    def _publish_plan(self) -> None:
+        with self.lock:
+            plan = self._executor.committed(self.now_ns())
+        self._plan_publisher.publish(plan_message(plan, self._contract.base_frame))
+
     def _publish_state(self) -> None:
-        now_ns = self.now_ns()
-        period_error = self.loop.period_error_ms.at(50, 99, 100)
         with self.lock:
             executor = self._executor
             chunk = executor.chunk
@@ -95,12 +157,15 @@ class ChunkExecutorNode(LoopNode):
                 accepted=executor.accepted,
                 rejected=executor.rejected,
                 last_rejection=executor.last_rejection,
-                speed_scale=1.0,
-                rate=self.loop.measured_hz(),
-                period_error_ms=period_error,
+                speed_scale=executor.speed_scale,
+                speed_wanted=executor.speed_wanted,
+                slowed_by=executor.slowed_by,
+                safe_rows=executor.safe_rows,
                 solve_ms=self.loop.tick_ms.at(50, 99, 100),
+                latency=latency_messages(self._latency),
             )
-        message.header.stamp = to_stamp(now_ns)
+        self.add_loop(message)
+        message.header.stamp = to_stamp(self.now_ns())
         self._state_publisher.publish(message)
 
     def report(self) -> tuple[int, str, dict[str, str]]:
@@ -110,6 +175,7 @@ class ChunkExecutorNode(LoopNode):
         with self.lock:
             status, reason = self._executor.status, self._executor.reason
             accepted, rejected = self._executor.accepted, self._executor.rejected
+            speed = self._executor.speed_scale
         level = {
             ExecutorStatus.STARVED: DiagnosticStatus.WARN,
             ExecutorStatus.FAULT: DiagnosticStatus.ERROR,
@@ -119,6 +185,8 @@ class ChunkExecutorNode(LoopNode):
             f"{status.name}: {reason}",
             {
                 **self.loop_values(),
+                **latency_values(self._latency),
+                "speed": f"{100.0 * speed:.0f} %",
                 "chunks accepted": str(accepted),
                 "chunks refused": str(rejected),
             },

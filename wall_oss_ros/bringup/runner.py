@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import yaml
 
@@ -34,17 +34,17 @@ class Runner:
 
     def start(self) -> None:
         """Start every process, in order."""
-        environment = {**os.environ, **self._graph.environment}
-        environment.setdefault("RCUTILS_CONSOLE_OUTPUT_FORMAT", _LOG_FORMAT)
-        environment["PYTHONUNBUFFERED"] = "1"
         for spec in self._graph.nodes:
-            self._children[spec.executable] = ChildProcess(
-                spec.executable, self._command(spec), environment, self._show
-            )
+            self._start(spec.executable, self._command(spec))
         for tool in self._graph.tools:
-            self._children[tool.name] = ChildProcess(
-                tool.name, tool.command, environment, self._show
-            )
+            self._start(tool.name, tool.command)
+
+    def restart(self, name: str) -> None:
+        """End a node's process if it still runs, and start another, which is not yet configured."""
+        self._children[name].end(_PATIENCE_S)
+        spec = next(spec for spec in self._graph.nodes if spec.executable == name)
+        self._start(name, self._command(spec))
+        self._reported.discard(name)
 
     @property
     def managed(self) -> tuple[str, ...]:
@@ -89,6 +89,12 @@ class Runner:
         for thread in threads:
             thread.join()
         self._children.clear()
+
+    def _start(self, name: str, command: Sequence[str]) -> None:
+        environment = {**os.environ, **self._graph.environment}
+        environment.setdefault("RCUTILS_CONSOLE_OUTPUT_FORMAT", _LOG_FORMAT)
+        environment["PYTHONUNBUFFERED"] = "1"
+        self._children[name] = ChildProcess(name, command, environment, self._show)
 
     def _command(self, spec: NodeSpec) -> list[str]:
         command = [str(executable(spec.executable)), "--ros-args"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from wall_oss_ros.bringup.graph import make_graph
@@ -29,11 +29,14 @@ class Session:
 
 
 @contextlib.contextmanager
-def session(arguments: Mapping[str, str]) -> Iterator[Session]:
+def session(
+    arguments: Mapping[str, str], show: Callable[[str, str], None] | None = None
+) -> Iterator[Session]:
     """Start the simulated graph on this machine alone and stop it at the end.
 
     Args:
         arguments: of the bring-up.
+        show: called with node name and line of what the nodes print; by default it is printed.
 
     Raises:
         InterruptedSessionError: on a signal.
@@ -52,7 +55,7 @@ def session(arguments: Mapping[str, str]) -> Iterator[Session]:
             raise BringUpError("the graph ended; its last lines above say why")
 
     with ending.on_signals():
-        runner = Runner(graph)
+        runner = Runner(graph, show)
         try:
             runner.start()
             conductor = Conductor(graph.namespace, giving_up=giving_up)

@@ -41,8 +41,8 @@ _TILT_RAD = 0.1
 _GRIPPER = 0.25
 _LIFT_M = 0.02
 _HEAD_RAD = 0.2
-_BASE_M = 0.02
-_BASE_RAD = 0.06
+_BASE_M = 0.015
+_BASE_RAD = 0.04
 # Nothing moves faster than this share of its limits in the contract, whatever the settings.
 _SHARE = 0.5
 # Distance that a tool keeps from the faces of its workspace [m].

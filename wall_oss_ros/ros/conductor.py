@@ -13,6 +13,8 @@ from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.msg import State, Transition
+from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 from std_msgs.msg import Header, String
@@ -60,6 +62,7 @@ class Conductor:
         self._executor.add_node(self.node)
         self._giving_up = giving_up or (lambda: None)
         self.seen = Seen()
+        self._clients: dict[str, Any] = {}
         self._instruction = self.node.create_publisher(String, "instruction", qos.STATE)
         for kind, topic, name in (
             (PolicyState, "policy/state", "policy"),
@@ -79,6 +82,10 @@ class Conductor:
         self.node.destroy_node()
         self._context.try_shutdown()
 
+    def check(self) -> None:
+        """Raise what ends every wait, if anything does: a signal, the end of the graph."""
+        self._giving_up()
+
     def spin(self, duration_s: float) -> None:
         """Take messages for a time."""
         end = time.monotonic() + duration_s
@@ -96,7 +103,8 @@ class Conductor:
         while not condition():
             if time.monotonic() > end:
                 raise BringUpError(f"{what} did not happen within {timeout_s:.0f} s")
-            self.spin(0.05)
+            self._giving_up()
+            self._executor.spin_once(timeout_sec=0.05)
 
     def wait_until_active(self, names: tuple[str, ...], timeout_s: float) -> None:
         """Wait until every node beats, which only active nodes do.
@@ -163,14 +171,58 @@ class Conductor:
         else:
             kind = request[0]
             request = request[1]
-        client = self.node.create_client(kind, name)
+        client = self.client(kind, name, timeout_s)
+        future = client.call_async(request)
         try:
-            self.wait_for(client.service_is_ready, timeout_s, f"service '{name}' appearing")
-            future = client.call_async(request)
             self.wait_for(future.done, timeout_s, f"an answer of service '{name}'")
-            return future.result()
-        finally:
-            self.node.destroy_client(client)
+        except BringUpError:
+            client.remove_pending_request(future)
+            raise
+        return future.result()
+
+    def client(self, kind: type, name: str, timeout_s: float = 5.0) -> Any:
+        """Return the client of a service that is there; the same one every time.
+
+        Raises:
+            BringUpError: if it does not appear.
+        """
+        if name not in self._clients:
+            self._clients[name] = self.node.create_client(kind, name)
+        client = self._clients[name]
+        self.wait_for(client.service_is_ready, timeout_s, f"service '{name}' appearing")
+        return client
+
+    def bring_up(self, name: str, timeout_s: float = 60.0) -> None:
+        """Configure and activate a node that was started anew.
+
+        Raises:
+            BringUpError: if it does not appear, or refuses.
+        """
+        end = time.monotonic() + timeout_s
+        steps = {
+            State.PRIMARY_STATE_UNCONFIGURED: Transition.TRANSITION_CONFIGURE,
+            State.PRIMARY_STATE_INACTIVE: Transition.TRANSITION_ACTIVATE,
+        }
+        while (state := self._lifecycle_state(name)) != State.PRIMARY_STATE_ACTIVE:
+            if time.monotonic() > end:
+                raise BringUpError(f"node '{name}' did not come up within {timeout_s:.0f} s")
+            if state in steps:
+                request = ChangeState.Request(transition=Transition(id=steps[state]))
+                answer = self.call(f"{name}/change_state", (ChangeState, request), timeout_s)
+                if not answer.success:
+                    raise BringUpError(f"node '{name}' could not be brought up; its lines say why")
+
+    def _lifecycle_state(self, name: str) -> int | None:
+        """Return a node's state; None while it does not answer.
+
+        One that was killed is remembered for a while, and looks as if it could be asked.
+        """
+        try:
+            answer = self.call(f"{name}/get_state", (GetState, GetState.Request()), 0.5)
+        except BringUpError:
+            self._giving_up()
+            return None
+        return int(answer.current_state.id)
 
     def enable_motion(self, timeout_s: float) -> None:
         """Ask the supervisor until it enables motion.

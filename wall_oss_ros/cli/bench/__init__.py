@@ -1,7 +1,7 @@
 """``wall-oss bench``: figures of this machine, measured, with how they were taken.
 
 One file per subject, imported when it is asked for: `model` needs torch and numpy only, the others
-the simulator, and `frames` and `loops` ROS as well.
+the simulator, and those that start the node graph ROS as well.
 """
 
 from __future__ import annotations
@@ -19,19 +19,49 @@ SUBJECTS = {
     "loops": "what the processes of the demo cost, and how even their loops run",
     "sim": "the simulator alone",
     "tasks": "the scripted policy over seeded scenes in the lockstep loop",
+    "faults": "the fault matrix with real processes: required reactions and their times",
+    "estop": "from the e-stop's call or input message to the stop on every controller topic",
+    "jitter": "how late the ticks of 200 Hz loops begin, with a CPU hog and with priority",
+    "latency": "camera stamp to observation, inference, chunk, command and controller topic",
 }
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = "\n".join(f"{name:8} {text}" for name, text in SUBJECTS.items())
+    parser.epilog = "\n".join(f"{name:10} {text}" for name, text in SUBJECTS.items())
     parser.add_argument("what", nargs="?", choices=SUBJECTS, default="model", help="see below")
     graph = parser.add_argument_group("frames, loops, sim, tasks")
     graph.add_argument("--seconds", type=float, default=60.0, help="how long to measure")
     graph.add_argument("--episodes", type=int, default=20, help="episodes per task (tasks)")
     graph.add_argument("--image-size", type=int, default=448, help="camera pictures [px]")
+    _add_trial_arguments(parser.add_argument_group("faults, estop, jitter, latency"))
     _add_model_arguments(parser.add_argument_group("model"))
+
+
+def _add_trial_arguments(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--trials", type=int, help="trials, of each fault (20 faults, 1000 estop)")
+    add("--only", default="", metavar="NAME,...", help="these faults only (faults)")
+    add("--list", action="store_true", help="the faults and what each must cause (faults)")
+    add(
+        "--log",
+        default="",
+        metavar="FILE",
+        help="trials as JSON lines; those in it are not made again",
+    )
+    add("--node-log", default="", metavar="FILE", help="what the nodes print")
+    add("--quick", action="store_true", help="few trials, short times: does it work here?")
+    add(
+        "--priority",
+        type=int,
+        default=0,
+        help="of the measuring thread, SCHED_FIFO (estop); of the loops (jitter)",
+    )
+    add(
+        "--camera-rate", type=float, default=30.0, help="pictures a second of each camera (latency)"
+    )
+    add("--trial-seed", type=int, default=0, help="of the random pauses between trials")
 
 
 def _add_model_arguments(group: argparse._ArgumentGroup) -> None:

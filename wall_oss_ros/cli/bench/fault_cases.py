@@ -1,0 +1,317 @@
+"""The fault matrix: every fault, the reaction it must cause, and how soon.
+
+The limits on time follow from the shipped settings: a heartbeat comes ten times a second and may be
+0.6 s old, joint states 0.25 s, a command 0.2 s; the rows of a chunk last 1.6 s, and a picture may
+stand still for 0.6 s.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from functools import partial
+
+from wall_oss_ros.cli.bench.fault import Action, Fault
+from wall_oss_ros.cli.bench.fault_chunks import chunk_faults
+from wall_oss_ros.cli.bench.reactions import (
+    Reaction,
+    at_rest,
+    newer_epoch_followed,
+    revoked,
+    service_refused,
+    starved_and_at_rest,
+)
+from wall_oss_ros.cli.bench.rig import EXERCISE, Rig
+from wall_oss_ros.core import action_space
+from wall_oss_ros.core.errors import BringUpError, choices
+
+# Which camera fails: the one of a wrist, which nobody would miss at once.
+_CAMERA = "wrist_left"
+_KILLED = {
+    "camera_sync": ("heartbeat of camera_sync ends", revoked("camera_sync")),
+    "policy": ("heartbeat of policy ends", revoked("policy")),
+    "chunk_executor": ("commands end", revoked("command")),
+    "sim_robot": ("joint states end", revoked("joint")),
+}
+_HEARTBEAT_S, _HALT_S = 0.9, 0.5
+
+
+def faults() -> tuple[Fault, ...]:
+    """Return all faults, those that share a graph one after the other."""
+    every = [
+        *_ended_processes(),
+        *_camera_faults(),
+        *_state_faults(),
+        *chunk_faults(),
+        *_disturbances(),
+        *_estops(),
+        *_refusals(),
+        *_controller_faults(),
+        *_clock_faults(),
+    ]
+    return tuple(sorted(every, key=lambda fault: fault.simulated_time))
+
+
+def chosen(names: str) -> tuple[Fault, ...]:
+    """Return faults by their names, separated by commas; "" are all.
+
+    Raises:
+        BringUpError: for an unknown name, with the valid ones.
+    """
+    known = {fault.name: fault for fault in faults()}
+    wanted = [name.strip() for name in names.split(",") if name.strip()] or list(known)
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        raise BringUpError(f"--only: unknown {choices(unknown)}; valid: {choices(known)}")
+    return tuple(known[name] for name in known if name in wanted)
+
+
+def _ended_processes() -> Iterator[Fault]:
+    for number, what, suffix in (
+        (signal.SIGKILL, "kill -9", "killed"),
+        (signal.SIGSTOP, "SIGSTOP", "stopped"),
+    ):
+        for node, (why, reaction) in _KILLED.items():
+            yield Fault(
+                f"{node}_{suffix}",
+                f"{what} of {node}",
+                f"motion revoked: {why}",
+                _send(node, number),
+                reaction,
+                within_s=_HEARTBEAT_S,
+                still_s=_HEARTBEAT_S + _HALT_S,
+                heal=_revive(node, number),
+                settle_s=0.4 if node == "sim_robot" else 0.0,
+            )
+        yield Fault(
+            f"safety_supervisor_{suffix}",
+            f"{what} of safety_supervisor",
+            "the controllers brake by themselves",
+            _send("safety_supervisor", number),
+            at_rest(),
+            within_s=1.0,
+            still_s=1.2,
+            heal=_revive("safety_supervisor", number),
+        )
+
+
+def _camera_faults() -> Iterator[Fault]:
+    for fault, what, within_s in (
+        ("silence", "stopped", 3.0),
+        ("freeze", "frozen: stamps go on, pixels do not", 3.5),
+        ("stall", "frozen: stamps stand, too", 3.5),
+        ("past", "10 s in the past", 3.0),
+        ("resize", "wrong size", 3.0),
+        ("encoding", "unknown encoding", 3.0),
+    ):
+        yield _starving(f"camera_{fault}", f"camera {what}", _CAMERA, fault, within_s)
+
+
+def _state_faults() -> Iterator[Fault]:
+    for fault, what in (
+        ("silence", "stopped"),
+        ("nan", "with a NaN"),
+        ("missing", "without a joint"),
+        ("duplicate", "with a name twice"),
+    ):
+        yield Fault(
+            f"joint_states_{fault}",
+            f"joint_states {what}",
+            "motion revoked: joint states too old",
+            _make("joint_states", fault),
+            revoked("joint"),
+            within_s=0.6,
+            still_s=1.0,
+            heal=_make("joint_states", "none"),
+        )
+    yield _starving("odometry_silence", "odometry stopped", "odometry", "silence", 3.0)
+
+
+def _starving(name: str, title: str, stream: str, fault: str, within_s: float) -> Fault:
+    return Fault(
+        name,
+        title,
+        "no new chunks; rows run out, arms hold, base stops",
+        _make(stream, fault),
+        starved_and_at_rest,
+        within_s=within_s,
+        still_s=0.0,  # from the reaction on
+        heal=_make(stream, "none"),
+        resumes=True,
+    )
+
+
+def _disturbances() -> Iterator[Fault]:
+    yield Fault(
+        "instruction_changed",
+        "instruction changed mid-chunk",
+        "chunks of the old epoch die, the new one is followed, motion goes on",
+        lambda rig: rig.instruct_anew(),
+        newer_epoch_followed,
+        within_s=1.0,
+        still_s=None,
+    )
+    yield Fault(
+        "second_publisher",
+        "second publisher on a controller topic",
+        "motion revoked, the publisher named",
+        lambda rig: rig.intruder.occupy("left_arm"),
+        revoked("publishes"),
+        within_s=1.5,
+        still_s=2.0,
+        heal=lambda rig: rig.intruder.leave(),
+    )
+    yield Fault(
+        "command_flood",
+        "command flood: 1,500 a second from another node",
+        "motion revoked, no limit broken meanwhile",
+        lambda rig: rig.flood_commands(),
+        revoked("command"),
+        within_s=1.5,
+        still_s=2.0,
+        heal=lambda rig: rig.intruder.leave(),
+    )
+
+
+def _estops() -> Iterator[Fault]:
+    for part in action_space.PARTS:
+        yield Fault(
+            f"estop_{part}",
+            f"e-stop while {part.replace('_', ' ')} moves",
+            f"{part.replace('_', ' ')} at rest, e-stop latched",
+            partial(_ask, "safety_supervisor/estop", None),
+            _both(revoked(estop=True), at_rest(part)),
+            within_s=0.5,
+            still_s=0.8,
+            before=partial(_await_speed, part),
+        )
+    yield Fault(
+        "estop_input",
+        "e-stop input pressed",
+        "e-stop latched, everything at rest",
+        lambda rig: rig.press_estop(True),
+        _both(revoked("safety/estop_input", estop=True), at_rest()),
+        within_s=0.5,
+        still_s=0.8,
+        heal=lambda rig: rig.press_estop(False),
+    )
+
+
+def _refusals() -> Iterator[Fault]:
+    yield Fault(
+        "reset_while_pressed",
+        "reset while the e-stop input is pressed",
+        "refused, the input named",
+        partial(_ask, "safety_supervisor/reset", None),
+        service_refused("safety/estop_input"),
+        within_s=0.5,
+        still_s=0.0,
+        heal=lambda rig: rig.press_estop(False),
+        before=_pressed,
+    )
+    yield Fault(
+        "enable_during_estop",
+        "motion enabled under a latched e-stop",
+        "refused, the e-stop named",
+        partial(_ask, "safety_supervisor/enable_motion", True),
+        service_refused("e-stop"),
+        within_s=0.5,
+        still_s=0.0,
+        before=_stopped,
+    )
+    yield Fault(
+        "enable_without_joint_states",
+        "motion enabled without joint states",
+        "refused, the joint states named",
+        partial(_ask, "safety_supervisor/enable_motion", True),
+        service_refused("joint"),
+        within_s=0.5,
+        still_s=0.0,
+        heal=_make("joint_states", "none"),
+        before=_blind,
+    )
+
+
+def _controller_faults() -> Iterator[Fault]:
+    yield Fault(
+        "controller_deaf",
+        "controller does not listen (head)",
+        "motion revoked: the joint is not where it was sent",
+        _make("head", "deaf"),
+        revoked("head"),
+        # It is noticed when the commanded joint is far enough from where it stays.
+        within_s=EXERCISE["period_s"] + 1.0,
+        still_s=EXERCISE["period_s"] + 1.5,
+        heal=_make("head", "none"),
+    )
+    yield Fault(
+        "controller_gone",
+        "controller gone (left arm)",
+        "motion revoked, the topic named",
+        _make("left_arm", "gone"),
+        revoked("arm_left_controller"),
+        within_s=1.5,
+        still_s=2.0,
+        heal=_make("left_arm", "none"),
+    )
+
+
+def _clock_faults() -> Iterator[Fault]:
+    for fault, what in (("jump", "5 s forward"), ("jump_back", "5 s back")):
+        yield Fault(
+            f"clock_{fault}",
+            f"clock jumps {what}",
+            "motion revoked",
+            _make("clock", fault),
+            revoked(),
+            within_s=0.6,
+            still_s=1.1,
+            simulated_time=True,
+        )
+
+
+def _make(stream: str, fault: str) -> Action:
+    return lambda rig: rig.inject(stream, fault)
+
+
+def _send(node: str, number: signal.Signals) -> Action:
+    return lambda rig: rig.signal(node, number)
+
+
+def _revive(node: str, number: signal.Signals) -> Action:
+    if number == signal.SIGKILL:
+        return lambda rig: rig.restart(node)
+    return lambda rig: rig.signal(node, signal.SIGCONT)
+
+
+def _ask(service: str, request: bool | None, rig: Rig) -> None:
+    rig.ask(service, request)
+
+
+def _await_speed(part: str, rig: Rig) -> None:
+    rig.await_speed(part)
+
+
+def _pressed(rig: Rig) -> None:
+    rig.press_estop(True)
+    rig.await_rest()
+
+
+def _stopped(rig: Rig) -> None:
+    rig.ask("safety_supervisor/estop")
+    rig.await_rest()
+
+
+def _blind(rig: Rig) -> None:
+    rig.inject("joint_states", "silence")
+    rig.await_rest()
+
+
+def _both(first: Reaction, second: Reaction) -> Reaction:
+    """Return the later of two reactions."""
+
+    def reaction(rig: Rig, since_ns: int) -> int | None:
+        times = (first(rig, since_ns), second(rig, since_ns))
+        return None if None in times else max(times)  # type: ignore[type-var]
+
+    return reaction

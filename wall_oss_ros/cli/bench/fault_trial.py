@@ -1,0 +1,145 @@
+"""One trial of one fault: in motion, broken, watched, put right."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from wall_oss_ros.cli.bench.fault import Fault
+from wall_oss_ros.cli.bench.motion import Movement
+from wall_oss_ros.cli.bench.rig import SECOND_NS, Rig
+
+# Nothing moved: what a held arm shivers and sags [mrad], [mm].
+STILL_MRAD, STILL_MM = 3.0, 1.0
+# How long it is watched for that, and again after the cause is gone [s].
+_WATCHED_S, _AGAIN_S = 0.5, 0.25
+# Motion goes on: it is watched for so long [s].
+_GOES_ON_S = 0.4
+# Measured joints overshoot what they are sent; commands never exceed the limits.
+_SPEED_SHARE = 1.1
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What one trial showed.
+
+    Attributes:
+        fault: name.
+        passed: whether everything was as required.
+        reaction_ms: from the injection to the required reaction; None if it did not come.
+        moved_mrad: largest turn of anything in the time in which nothing may move.
+        moved_mm: largest slide.
+        speed_share: largest speed of anything during the trial as a share of its limit.
+        note: what was not as required, in words.
+    """
+
+    fault: str
+    passed: bool
+    reaction_ms: float | None
+    moved_mrad: float | None
+    moved_mm: float | None
+    speed_share: float
+    note: str
+
+    def record(self) -> dict[str, Any]:
+        """Return it for a line of the log."""
+        return asdict(self)
+
+
+def try_fault(rig: Rig, fault: Fault, delay_s: float) -> Trial:
+    """Make one trial; the robot moves again afterwards.
+
+    Args:
+        rig: a graph in motion.
+        fault: what to break.
+        delay_s: random time before, so that trials meet every phase of every loop.
+
+    Raises:
+        BringUpError: if the robot cannot be brought into motion again.
+    """
+    rig.set_in_motion()
+    rig.pause(delay_s)
+    fault.before(rig)
+    rig.answer = None
+    begin_ns = time.monotonic_ns()
+    notes: list[str] = []
+    moved: Movement | None = None
+    try:
+        fault.inject(rig)
+        reaction_ns = _await(rig, fault, begin_ns)
+        if reaction_ns is None:
+            notes.append(f"not within {fault.within_s:g} s: {fault.required}; {_state(rig)}")
+        if fault.still_s is None:
+            notes += _goes_on(rig)
+        else:
+            deadline_ns = max(reaction_ns or 0, begin_ns + round(fault.still_s * SECOND_NS))
+            moved = _watch(rig, deadline_ns)
+            notes += _complaints(moved, "moved after the reaction")
+        share, axis = rig.axes.speed_share(rig.track(begin_ns))
+        if share > _SPEED_SHARE:
+            notes.append(f"{axis} reached {share:.2f} of its largest speed")
+    finally:
+        fault.heal(rig)
+    if fault.still_s is not None and not fault.resumes:
+        rig.pause(fault.settle_s)
+        again = _watch(rig, time.monotonic_ns(), _AGAIN_S)
+        notes += _complaints(again, "moved by itself when the cause was gone")
+    return Trial(
+        fault=fault.name,
+        passed=not notes,
+        reaction_ms=None if reaction_ns is None else (reaction_ns - begin_ns) * 1e-6,
+        moved_mrad=None if moved is None else moved.turn_mrad,
+        moved_mm=None if moved is None else moved.slide_mm,
+        speed_share=share,
+        note="; ".join(notes),
+    )
+
+
+def _await(rig: Rig, fault: Fault, begin_ns: int) -> int | None:
+    """Return when the reaction was seen, None if it was not in time."""
+    limit_ns = begin_ns + round(fault.within_s * SECOND_NS)
+    found: list[int] = []
+
+    def seen() -> bool:
+        reaction_ns = fault.reaction(rig, begin_ns)
+        if reaction_ns is not None:
+            found.append(reaction_ns)
+        return bool(found)
+
+    # Rest is known a little after it began.
+    rig.wait(seen, fault.within_s + 0.2)
+    return found[0] if found and found[0] <= limit_ns else None
+
+
+def _watch(rig: Rig, from_ns: int, duration_s: float = _WATCHED_S) -> Movement:
+    until_ns = from_ns + round(duration_s * SECOND_NS)
+    rig.pause((until_ns - time.monotonic_ns()) / SECOND_NS)
+    return rig.axes.movement(rig.track(from_ns, until_ns))
+
+
+def _complaints(moved: Movement, what: str) -> list[str]:
+    found = []
+    if moved.turn_mrad > STILL_MRAD:
+        found.append(f"{what}: {moved.turned} by {moved.turn_mrad:.1f} mrad")
+    if moved.slide_mm > STILL_MM:
+        found.append(f"{what}: {moved.slid} by {moved.slide_mm:.1f} mm")
+    return found
+
+
+def _goes_on(rig: Rig) -> list[str]:
+    from_ns = time.monotonic_ns()
+    rig.pause(_GOES_ON_S)
+    if not rig.safety.motion_enabled:
+        return [f"motion was revoked: {'; '.join(rig.safety.latched_causes)}"]
+    speed = rig.axes.part_speed(rig.track(from_ns), "left_arm")
+    return [] if len(speed) and speed.max() > 1.0 else ["motion did not go on"]
+
+
+def _state(rig: Rig) -> str:
+    causes = "; ".join(rig.safety.latched_causes)
+    answer = "" if rig.answer is None else f"; the service said: {rig.answer[0].message}"
+    return (
+        f"supervisor: mode {rig.safety.mode}, {causes or 'motion enabled'}; executor: "
+        f"{rig.executor.reason}{answer}"
+    )

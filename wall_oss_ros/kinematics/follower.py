@@ -7,7 +7,7 @@ limits. Costs are those of the running solver, so that elbow and accuracy come o
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import mujoco
 import numpy as np
@@ -41,7 +41,7 @@ class RowFollower:
     """
 
     def __init__(self, model: mujoco.MjModel, frames: Frames, contract: RobotContract) -> None:
-        self._model, self._frames = model, frames
+        self._model, self._frames, self._contract = model, frames, contract
         self._error = ToolError(model, frames)
         self.data = mujoco.MjData(model)
         joints = [contract.limited_joints[name] for name in frames.names]
@@ -67,12 +67,9 @@ class RowFollower:
         Raises:
             ValueError: for an unknown arm or joint, or a target that is not finite.
         """
+        check_direct(self._frames, self._contract, targets, direct)
         for name, position in direct.items():
-            i = self._frames.index.get(name)
-            if i is None or not math.isfinite(position):
-                raise ValueError(
-                    f"direct position {position} of '{name}'; joints {self._frames.names}"
-                )
+            i = self._frames.index[name]
             self._q[i] = min(max(position, self._lower[i]), self._upper[i])
         goals = self._error.goals(targets)
         before = math.inf
@@ -122,13 +119,19 @@ def _largest(errors: Mapping[str, Array]) -> tuple[float, float]:
     return position, rotation
 
 
-def check_rows(
-    targets: Sequence[Mapping[str, Pose]], direct: Sequence[Mapping[str, float]]
+def check_direct(
+    frames: Frames,
+    contract: RobotContract,
+    targets: Mapping[str, Pose],
+    direct: Mapping[str, float],
 ) -> None:
-    """Check that there is one entry of each per row.
+    """Check joints that are commanded as joints.
 
     Raises:
-        ValueError: if the two differ in length.
+        ValueError: for an unknown or doubly commanded joint, or a position that is not finite.
     """
-    if len(targets) != len(direct):
-        raise ValueError(f"{len(targets)} rows of targets, {len(direct)} of direct positions")
+    for name, position in direct.items():
+        if name not in frames.index or not math.isfinite(position):
+            raise ValueError(f"direct position {position} of '{name}'; joints {frames.names}")
+        if any(name in contract.arms[side].joints for side in targets if side in contract.arms):
+            raise ValueError(f"joint '{name}' is commanded directly and by its arm's target")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import mujoco
 import numpy as np
@@ -17,23 +18,23 @@ POSITION_COST, ROTATION_COST = 1.0, 0.3
 POSTURE_COST = 1e-2
 
 
-class Goal:
-    """A tool target in numbers that MuJoCo's functions take.
-
-    Args:
-        pose: target in the arm's frame.
+class Goal(NamedTuple):
+    """A pose in numbers that MuJoCo's functions take, in the arm's frame.
 
     Attributes:
-        position: (3,) in the arm's frame [m].
-        quaternion: (4,) w first, in the arm's frame.
+        position: (3,) [m].
+        quaternion: (4,) w first.
     """
 
-    __slots__ = ("position", "quaternion")
+    position: Array
+    quaternion: Array
 
-    def __init__(self, pose: Pose) -> None:
-        self.position = pose.position
-        self.quaternion = np.empty(4)
-        mujoco.mju_mat2Quat(self.quaternion, pose.rotation.ravel())
+    @staticmethod
+    def of(pose: Pose) -> Goal:
+        """Return the goal of a pose."""
+        quaternion = np.empty(4)
+        mujoco.mju_mat2Quat(quaternion, pose.rotation.ravel())
+        return Goal(pose.position, quaternion)
 
 
 class ToolError:
@@ -51,7 +52,7 @@ class ToolError:
         self._model, self._frames = model, frames
         self.weights = np.array([POSITION_COST] * 3 + [ROTATION_COST] * 3)
         self._jacobian = np.zeros((6, model.nv))
-        self._goal, self._own, self._turn = np.empty(4), np.empty(4), np.empty(3)
+        self._own, self._turn = np.empty(4), np.empty(3)
 
     def goals(self, targets: Mapping[str, Pose]) -> dict[str, Goal]:
         """Return targets by side.
@@ -64,19 +65,34 @@ class ToolError:
                 raise ValueError(f"target for '{side}'; arms are {sorted(self._frames.sides)}")
             if not math.isfinite(float(target.position.sum() + target.rotation.sum())):
                 raise ValueError(f"target of the {side} arm is not finite")
-        return {side: Goal(target) for side, target in targets.items()}
+        return {side: Goal.of(target) for side, target in targets.items()}
+
+    def tool(self, data: mujoco.MjData, side: str) -> Goal:
+        """Return where a tool is, in the arm's frame."""
+        site, frame = self._frames.sites[side], self._frames.arm_frames[side]
+        outward, inward, own = np.empty(4), np.empty(4), np.empty(4)
+        mujoco.mju_mat2Quat(own, data.site_xmat[site])
+        mujoco.mju_negQuat(inward, data.xquat[frame])
+        mujoco.mju_mulQuat(outward, inward, own)
+        offset = data.site_xpos[site] - data.xpos[frame]
+        return Goal(data.xmat[frame].reshape(3, 3).T @ offset, outward)
 
     def twist(self, data: mujoco.MjData, side: str, goal: Goal) -> Array:
         """Return the way from tool to goal (6,): distance [m], then rotation vector [rad]."""
-        site, frame = self._frames.sites[side], self._frames.arm_frames[side]
-        twist = np.empty(6)
-        outer = data.xmat[frame].reshape(3, 3)
-        twist[:3] = data.xpos[frame] + outer @ goal.position - data.site_xpos[site]
-        mujoco.mju_mulQuat(self._goal, data.xquat[frame], goal.quaternion)
+        site, twist = self._frames.sites[side], np.empty(6)
+        world = self.in_world(data, side, goal)
+        twist[:3] = world.position - data.site_xpos[site]
         mujoco.mju_mat2Quat(self._own, data.site_xmat[site])
-        mujoco.mju_subQuat(self._turn, self._goal, self._own)  # in the tool's axes
+        mujoco.mju_subQuat(self._turn, world.quaternion, self._own)  # in the tool's axes
         twist[3:] = data.site_xmat[site].reshape(3, 3) @ self._turn
         return twist
+
+    def in_world(self, data: mujoco.MjData, side: str, goal: Goal) -> Goal:
+        """Return a goal of an arm in the world's frame."""
+        frame, quaternion = self._frames.arm_frames[side], np.empty(4)
+        mujoco.mju_mulQuat(quaternion, data.xquat[frame], goal.quaternion)
+        outer = data.xmat[frame].reshape(3, 3)
+        return Goal(data.xpos[frame] + outer @ goal.position, quaternion)
 
     def weighted_jacobian(self, data: mujoco.MjData, side: str) -> Array:
         """Return d(weighted tool pose) / d(joints), (6, n); valid until the next call."""

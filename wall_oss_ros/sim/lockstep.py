@@ -1,13 +1,13 @@
 """The whole loop in one process on simulated time, however busy the machine is.
 
-The same core objects as in the nodes (assembler, policy session, executor, supervisor), the same
-rates and orders, a latency that is an argument instead of a measurement. For evaluation and tests.
+The same core objects as in the nodes (assembler, policy session, executor, look-ahead, supervisor),
+the same rates and orders, a latency that is an argument instead of a measurement. For evaluation
+and tests.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ from wall_oss_ros.core.observation import Observation
 from wall_oss_ros.core.policy import Policy
 from wall_oss_ros.core.policy_session import PolicySession, PolicySettings
 from wall_oss_ros.core.safety import Boundaries, SafetySettings, SafetySupervisor, rule_set
+from wall_oss_ros.core.safety.look_ahead import LookAhead
+from wall_oss_ros.core.safety.look_ahead_settings import LookAheadSettings
 from wall_oss_ros.core.task import TaskState
 from wall_oss_ros.core.waypoints import braking_waypoints
 from wall_oss_ros.kinematics import MinkKinematics
@@ -71,18 +73,18 @@ class Lockstep:
         self._contract = contract
         self.robot, self.policy = robot, policy
         self.latency_ns = round(latency_s * NANOSECONDS)
-        self._executor_settings = replace(executor or ExecutorSettings(), look_ahead=False)
+        self._executor_settings = executor or ExecutorSettings()
         self._safety_settings = safety or SafetySettings()
         self._render = render or SimCameras(robot.model, tuple(contract.cameras), 64).render
         # One solver each, as in separate processes.
-        self._solvers = [MinkKinematics(contract) for _ in range(3)]
+        self._solvers = [MinkKinematics(contract) for _ in range(4)]
         rate_hz = max(camera.rate for camera in contract.cameras.values())
         self._picture_ticks = round(1.0 / (rate_hz * robot.dt_s))
         self.restart()
 
     def restart(self) -> None:
         """Forget everything of the last episode: as if all nodes were started anew."""
-        sensing, moving, judging = self._solvers
+        sensing, moving, judging, looking = self._solvers
         contract = self._contract
         self._assembler = ObservationAssembler(contract, sensing, np.asarray, AssemblerSettings())
         self.session = PolicySession(
@@ -93,6 +95,7 @@ class Lockstep:
         boundaries = Boundaries(contract, judging, self._safety_settings.workspace_margin_m)
         rules = rule_set(contract, self._safety_settings, boundaries)
         self.supervisor = SafetySupervisor(contract, judging, rules, self._safety_settings)
+        self._look_ahead = LookAhead(contract, looking, boundaries, LookAheadSettings())
         self._on_the_way: list[tuple[int, ActionChunk]] = []
         self._tick = 0
 
@@ -148,6 +151,7 @@ class Lockstep:
             return
         if hasattr(self.policy, "observe_task"):
             self.policy.observe_task(self.robot.task_state())
+        self.session.committed(self.executor.committed(observation.stamp_ns))
         times = iter((observation.stamp_ns, observation.stamp_ns + self.latency_ns))
         chunk = self.session.infer(observation, lambda: next(times))
         if chunk is not None:
@@ -156,7 +160,7 @@ class Lockstep:
     def _control(self, now_ns: int, watch: Callable[[RobotCommand], None] | None) -> None:
         dt = _CONTROL_TICKS * self.robot.dt_s
         while self._on_the_way and self._on_the_way[0][0] <= now_ns:
-            self.executor.offer(self._on_the_way.pop(0)[1], now_ns)
+            self._screen(self._on_the_way.pop(0)[1], now_ns)
         for node in self._safety_settings.heartbeat_nodes:
             self.supervisor.heartbeat(node, now_ns)
         self.supervisor.propose(self.executor.tick(now_ns, dt))
@@ -169,6 +173,12 @@ class Lockstep:
             self._send(command, dt)
             if watch is not None:
                 watch(command)
+
+    def _screen(self, chunk: ActionChunk, now_ns: int) -> None:
+        """Judge a chunk as the supervisor's look-ahead does, and offer it."""
+        verdict = self._look_ahead.judge(chunk, self.robot.joint_sample().position_of())
+        self.executor.judge(chunk.seq, chunk.epoch, verdict.safe_rows, verdict.reason)
+        self.executor.offer(chunk, now_ns)
 
     def _send(self, command: RobotCommand, dt: float) -> None:
         for part, joints in self._contract.part_joints.items():

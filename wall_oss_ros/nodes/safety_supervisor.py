@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from pathlib import Path
 
 from nav_msgs.msg import Odometry
 from std_msgs.msg import Bool, Header
@@ -14,21 +14,24 @@ from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.core.errors import MessageError
 from wall_oss_ros.core.latency import LatencyStages
 from wall_oss_ros.core.observation import JointSample
-from wall_oss_ros.core.pose import Pose
-from wall_oss_ros.core.safety import SafetySettings, SafetySupervisor, rule_set
+from wall_oss_ros.core.safety import Boundaries, SafetySettings, SafetySupervisor, rule_set
+from wall_oss_ros.core.safety.look_ahead import LookAhead
+from wall_oss_ros.core.safety.look_ahead_settings import LookAheadSettings
 from wall_oss_ros.kinematics import MinkKinematics
 from wall_oss_ros.msg import RobotCommand as RobotCommandMessage
 from wall_oss_ros.ros import qos
+from wall_oss_ros.ros.chunk_screen import ChunkScreen
 from wall_oss_ros.ros.command_message import command_from
 from wall_oss_ros.ros.controllers import ControllerOutput
 from wall_oss_ros.ros.geometry import pose_from
 from wall_oss_ros.ros.listener import ListenerThread
 from wall_oss_ros.ros.loop_node import LoopNode
 from wall_oss_ros.ros.node import run
-from wall_oss_ros.ros.parameters import declare_settings
+from wall_oss_ros.ros.parameters import declare, declare_settings
 from wall_oss_ros.ros.publisher_watch import PublisherWatch
 from wall_oss_ros.ros.safety_state import SafetyReporter
 from wall_oss_ros.ros.stamps import to_ns, to_stamp
+from wall_oss_ros.ros.zone_service import ZoneService
 
 # How often the controllers hear that the supervisor's loop runs.
 _HEARTBEAT_S = 0.02
@@ -49,41 +52,64 @@ class SafetySupervisorNode(LoopNode):
     def __init__(self) -> None:
         super().__init__("safety_supervisor")
         self._settings = declare_settings(self, SafetySettings)
-        self._estop_listener: ListenerThread | None = None
+        self._look_ahead_settings = declare_settings(self, LookAheadSettings, "look_ahead.")
+        self._zones_file = declare(
+            self, "zones_file", "", "file of zones that replace those of the contract; empty: none"
+        )
+        self._threads: list[ListenerThread | ChunkScreen] = []
 
     def build(self, contract: RobotContract) -> None:
         """Create the supervisor, its inputs, the controller publishers and the loop."""
-        self._kinematics = MinkKinematics(contract)
-        rules = rule_set(contract, self._kinematics, self._settings)
-        self._supervisor = SafetySupervisor(contract, self._kinematics, rules, self._settings)
+        kinematics = MinkKinematics(contract)
+        boundaries = Boundaries(contract, kinematics, self._settings.workspace_margin_m)
+        rules = rule_set(contract, self._settings, boundaries)
+        self._supervisor = SafetySupervisor(contract, kinematics, rules, self._settings)
         self._measured: JointSample | None = None
         self._command: RobotCommand | None = None
         self._latency = LatencyStages("command_to_controller", "camera_to_controller")
-        self._timed_seq = (0, 0)
+        self._timed = (0, 0)
         self._standing = True
+        self._ticks = 0
+        self._beat_every = max(1, round(_HEARTBEAT_S / self.period_s))
         self.build_loop(contract, self._judge, self._measure)
         self.poll(RobotCommandMessage, "command", self._on_command, qos.command())
         self.poll(Header, "heartbeat", self._on_heartbeat, qos.EVENTS)
         self.poll(Bool, "safety/dead_man", self._on_dead_man, qos.MEASURED)
         if contract.odometry is not None:
             self.poll(Odometry, contract.odometry.topic, self._on_odometry, qos.MEASURED)
-        self._output = ControllerOutput(self, contract, self.period_s, self._tool_poses)
-        self._watch = PublisherWatch(self, contract.controller_topics, ("command",))
-        self._reporter = SafetyReporter(self, self._supervisor, self._latency)
+        self._output = ControllerOutput(self, contract, self.period_s)
         self._heartbeat_publisher = self.create_lifecycle_publisher(
             Header, "safety/heartbeat", qos.HEARTBEAT
         )
-        self._beat_every = max(1, round(_HEARTBEAT_S / self.period_s))
-        self._ticks = 0
-        listener = ListenerThread(self, "estop", self.on_thread_error)
-        listener.serve(Trigger, "~/estop", self._on_estop)
-        for profile in (qos.STATE, qos.VOLATILE_STATE):
-            listener.subscribe(Bool, "safety/estop_input", self._on_estop_input, profile)
+        self._reporter = SafetyReporter(self, self._supervisor, self._latency)
+        self._watch = PublisherWatch(self, contract.controller_topics, ("command",))
+        self.create_timer(_WATCH_S, self._look_around)
         self.create_service(Trigger, "~/reset", self._on_reset)
         self.create_service(SetBool, "~/enable_motion", self._on_enable)
-        self.create_timer(_WATCH_S, self._look_around)
-        self._estop_listener = listener
-        listener.start()
+        zones = ZoneService(
+            self,
+            contract,
+            self.contract_path,
+            boundaries,
+            self.lock,
+            lambda: self._supervisor.replace_barriers(boundaries.barriers),
+        )
+        if self._zones_file:
+            zones.use(Path(self._zones_file))
+        estop = ListenerThread(self, "estop", self.on_thread_error)
+        estop.serve(Trigger, "~/estop", self._on_estop)
+        for profile in (qos.STATE, qos.VOLATILE_STATE):
+            estop.subscribe(Bool, "safety/estop_input", self._on_estop_input, profile)
+        # Kinematics of its own: the judging of a chunk takes longer than a tick.
+        look_ahead = LookAhead(
+            contract, MinkKinematics(contract), boundaries, self._look_ahead_settings
+        )
+        self._screen = ChunkScreen(
+            self, look_ahead, lambda: self._measured, contract.base_frame, self.on_thread_error
+        )
+        self._threads = [estop, self._screen]
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
         """Bring the robot to rest, then stop the loop."""
@@ -97,8 +123,8 @@ class SafetySupervisorNode(LoopNode):
 
     def destroy_node(self) -> None:
         """Stop listening before the subscriptions end."""
-        if self._estop_listener is not None:
-            self._estop_listener.stop()
+        for thread in self._threads:
+            thread.stop()
         super().destroy_node()
 
     # -- the loop's thread ------------------------------------------------------------------------
@@ -122,10 +148,10 @@ class SafetySupervisorNode(LoopNode):
     def _time(self, sent: RobotCommand) -> None:
         """Measure the way of the first command of every chunk."""
         proposed, source = self._command, (sent.source_epoch, sent.source_seq)
-        if proposed is None or sent.source_seq == 0 or source == self._timed_seq:
+        if proposed is None or sent.source_seq == 0 or source == self._timed:
             return
         if source == (proposed.source_epoch, proposed.source_seq):
-            self._timed_seq = source
+            self._timed = source
             now_ns = self.now_ns()
             self._latency.add("command_to_controller", proposed.stamp_ns, now_ns)
             self._latency.add("camera_to_controller", proposed.source_stamp_ns, now_ns)
@@ -161,11 +187,6 @@ class SafetySupervisorNode(LoopNode):
         with self.lock:
             self._supervisor.locate_base(pose, to_ns(message.header.stamp))
 
-    def _tool_poses(self, positions: Mapping[str, float]) -> Mapping[str, Pose]:
-        if self._measured is None:
-            raise ValueError("a command was judged before joints were measured")
-        return self._kinematics.tool_poses({**self._measured.position_of(), **positions})
-
     # -- the e-stop's thread ----------------------------------------------------------------------
 
     def _on_estop_input(self, message: Bool) -> None:
@@ -193,6 +214,7 @@ class SafetySupervisorNode(LoopNode):
         return response
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        self._look_around()
         blocker: str | None = "the supervisor is not active"
         if self.active or not request.data:
             with self.lock:
@@ -210,6 +232,9 @@ class SafetySupervisorNode(LoopNode):
         if not self.active:
             return super().report()
         level, sentence, values = self._reporter.report()
+        p50, p99 = self._screen.look_ahead_ms.at(50, 99)
+        values["look-ahead p50 p99 [ms]"] = f"{p50:.2f} {p99:.2f}"
+        values["chunks cut by look-ahead"] = str(self._screen.cut)
         return level, sentence, {**values, **self.loop_values()}
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
 from rclpy.lifecycle import LifecycleNode
 
 from wall_oss_ros.core.command import RobotCommand
 from wall_oss_ros.core.contract import RobotContract
-from wall_oss_ros.core.pose import Pose
 from wall_oss_ros.ros import qos
 from wall_oss_ros.ros.controller_outputs import (
     INTERFACES,
@@ -22,33 +19,21 @@ from wall_oss_ros.ros.controller_outputs import (
 # Parts that did not change are repeated this often, well inside a controller's command time-out.
 KEEP_ALIVE_NS = 100_000_000
 
-ToolPoses = Callable[[Mapping[str, float]], Mapping[str, Pose]]
-
 
 class ControllerOutput:
     """Publishers of the contract's controllers. Not thread-safe: the owner's lock guards it."""
 
-    def __init__(
-        self,
-        node: LifecycleNode,
-        contract: RobotContract,
-        period_s: float,
-        tool_poses: ToolPoses,
-    ) -> None:
+    def __init__(self, node: LifecycleNode, contract: RobotContract, period_s: float) -> None:
         """Create the publishers.
 
         Args:
             node: owner.
             contract: the robot.
             period_s: how soon a setpoint is due, one period of the loop [s].
-            tool_poses: commanded joints by name to tool pose by side, in the arm's frame; asked
-                only for arms with a Cartesian controller.
         """
         self._contract = contract
-        self._tool_poses = tool_poses
         self._sent: dict[str, tuple[tuple[float, ...], tuple[float, ...], int]] = {}
         self._outputs: dict[str, JointOutput] = {}
-        self._sides: dict[str, str] = {}  # of the parts whose controller takes tool poses
         self._publishers = {}
         for part, controller in contract.joint_controllers.items():
             interface: str = controller.interface
@@ -61,7 +46,6 @@ class ControllerOutput:
             elif interface == "cartesian_pose":
                 side = part.removesuffix("_arm")
                 self._outputs[part] = CartesianPoseOutput(publisher, contract.arms[side].frame)
-                self._sides[part] = side
             else:
                 joints = contract.part_joints[part]
                 ranges = [contract.joint_ranges[joint] for joint in joints]
@@ -87,12 +71,9 @@ class ControllerOutput:
         """Send the commanded parts.
 
         Args:
-            command: judged by the supervisor.
+            command: judged by the supervisor, with the tool poses that its joints realise.
             at_once: also what stands still and was sent a moment ago, for a stop.
         """
-        tools: Mapping[str, Pose] = {}
-        if any(part in command.parts for part in self._sides):
-            tools = self._tool_poses(command.positions)
         for part, joints in self._contract.part_joints.items():
             if part not in command.parts:
                 continue
@@ -100,7 +81,7 @@ class ControllerOutput:
             velocities = tuple(command.velocities[joint] for joint in joints)
             if at_once or self._due(part, positions, velocities, command.stamp_ns):
                 self._sent[part] = (positions, velocities, command.stamp_ns)
-                tool = tools.get(self._sides.get(part, ""))
+                tool = command.tools.get(part.removesuffix("_arm"))
                 self._outputs[part].send(positions, velocities, tool, command.stamp_ns)
         if "base" in command.parts and self._base is not None:
             self._base.send(command)

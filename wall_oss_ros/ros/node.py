@@ -32,13 +32,18 @@ class SuiteNode(LifecycleNode):
     Subclasses implement `build` (configure: create everything), `start` (activate), `stop`
     (deactivate) and `report` (diagnostics). A `WallOssError` in any of them is logged as one
     sentence and fails the transition.
+
+    Attributes:
+        active: whether it is active.
+        ending: how `run` learns that this process must end.
+        contract_path: file of the robot contract.
     """
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.active = False
         self.ending = Ending()
-        self._contract_path = declare(
+        self.contract_path = declare(
             self, "contract", "", "path of the robot contract (config/robots/*.yaml)"
         )
         self._heartbeat = self.create_publisher(Header, "heartbeat", qos.EVENTS)
@@ -115,9 +120,9 @@ class SuiteNode(LifecycleNode):
         self._guarded("stop", self._halt)
 
     def _configure(self) -> None:
-        if not self._contract_path:
+        if not self.contract_path:
             raise ContractError("parameter 'contract' is empty; give the path of a robot contract")
-        self.build(load_contract(self._contract_path))
+        self.build(load_contract(self.contract_path))
 
     def _halt(self) -> None:
         if self.active:

@@ -10,6 +10,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 
 from wall_oss_ros.core.latency import LatencyStages
 from wall_oss_ros.core.safety import Check, Mode, SafetySupervisor
+from wall_oss_ros.core.safety.clearance import ARM_CLEARANCE
 from wall_oss_ros.msg import SafetyCheck, SafetyState
 from wall_oss_ros.ros import qos
 from wall_oss_ros.ros.latency_message import latency_messages, latency_values
@@ -97,7 +98,8 @@ def safety_state(supervisor: SafetySupervisor, now_ns: int) -> SafetyState:
     verdict = supervisor.last_verdict
     reset_checks = supervisor.checks_for_reset(now_ns)
     blocker = next((check.reason for check in reset_checks if not check.ok), "")
-    gaps = supervisor.gaps()
+    # The clearance has fields of its own.
+    gaps = [gap for gap in supervisor.gaps() if gap.what != ARM_CLEARANCE]
     survey = supervisor.survey()
     apart = survey is not None and math.isfinite(survey.clearance)
     message = SafetyState(

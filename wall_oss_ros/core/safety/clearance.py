@@ -8,6 +8,9 @@ from wall_oss_ros.core.contract import Clearance as ContractClearance
 from wall_oss_ros.core.kinematics import Survey
 from wall_oss_ros.core.safety.barrier import Gap
 
+# What its gap is called.
+ARM_CLEARANCE = "arm clearance"
+
 
 class Clearance:
     """What is left of the clearance beyond the contract's `stop`.
@@ -24,4 +27,4 @@ class Clearance:
 
     def gaps(self, survey: Survey) -> Sequence[Gap]:
         """Return the one gap."""
-        return [Gap(survey.clearance - self._stop_m, self._margin_m, "arm clearance")]
+        return [Gap(survey.clearance - self._stop_m, self._margin_m, ARM_CLEARANCE)]

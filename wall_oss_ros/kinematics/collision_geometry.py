@@ -1,6 +1,6 @@
 """From the URDF's collision geometry to a few simple shapes per link.
 
-Arms get one capsule per link, links of the body a few boxes and capsules. MuJoCo reads the meshes;
+Arms get one capsule per link, links of the body a few boxes. MuJoCo reads the meshes;
 the model that it compiles for that is thrown away.
 """
 

@@ -1,4 +1,4 @@
-"""Cover triangles by a few boxes and capsules: a torso with shoulders is no single one of them."""
+"""Cover triangles by a few boxes: a torso with shoulders is not one."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import NamedTuple
 import numpy as np
 
 from wall_oss_ros.kinematics.frames import Array
-from wall_oss_ros.kinematics.shapes import Box, Capsule, enclosing_box, enclosing_capsule
+from wall_oss_ros.kinematics.shapes import Box, enclosing_box
 
-# A cut must save this part of the first box to be worth another shape.
+# A cut must save this part of the first box to be worth another one.
 _WORTHWHILE = 0.1
-_MOST_SHAPES = 4
+_MOST_BOXES = 4
 # Cuts are tried at these parts of the extent along each axis.
 _CUTS = tuple(np.linspace(0.1, 0.9, 9).tolist())
 
@@ -22,8 +22,8 @@ class _Cut(NamedTuple):
     height: float  # [m]
 
 
-def cover(triangles: Array) -> list[Capsule | Box]:
-    """Return shapes whose union encloses every triangle.
+def cover(triangles: Array) -> list[Box]:
+    """Return boxes whose union encloses every triangle.
 
     Pieces are cut along the frame's axes where that saves most volume.
 
@@ -32,14 +32,14 @@ def cover(triangles: Array) -> list[Capsule | Box]:
     """
     pieces, cuts = [triangles], [_best_cut(triangles)]
     least = _WORTHWHILE * float(np.prod(np.ptp(triangles, axis=(0, 1))))
-    while len(pieces) < _MOST_SHAPES:
+    while len(pieces) < _MOST_BOXES:
         best = max(range(len(pieces)), key=lambda i: cuts[i].saved)
         if cuts[best].saved <= least:
             break
         halves = split(pieces[best], cuts[best].axis, cuts[best].height)
         pieces[best : best + 1] = halves
         cuts[best : best + 1] = [_best_cut(half) for half in halves]
-    return [_smallest(piece.reshape(-1, 3)) for piece in pieces]
+    return [enclosing_box(piece.reshape(-1, 3)) for piece in pieces]
 
 
 def split(triangles: Array, axis: int, height: float) -> tuple[Array, Array]:
@@ -86,8 +86,3 @@ def _best_cut(triangles: Array) -> _Cut:
             if saved > best.saved:
                 best = _Cut(saved, axis, float(height))
     return best
-
-
-def _smallest(points: Array) -> Capsule | Box:
-    capsule, box = enclosing_capsule(points), enclosing_box(points)
-    return capsule if capsule.volume < box.volume else box

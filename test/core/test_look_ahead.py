@@ -177,7 +177,16 @@ def test_a_jump_away_from_where_the_robot_is_refuses_the_whole_chunk(
     rows = moving_rows(contract, {}, ROWS)
     rows[:, LEFT_Y] += 0.31
     cut_at(judge(contract, rows), 0, "jump", "left tool 0.310 m from where it is now, limit 0.300")
-    assert judge(contract, turned_rows(contract, 1.3)).rule == "jump"
+    turned = np.tile(turned_rows(contract, 1.3)[0], (ROWS, 1))
+    cut_at(judge(contract, turned), 0, "jump", "left tool turned 1.300 rad from now, limit 1.200")
+
+
+def test_a_robot_that_is_already_well_into_the_chunk_is_no_jump(contract: RobotContract) -> None:
+    rows = moving_rows(contract, {LEFT_X: 0.011}, ROWS)
+    start = {**contract.home, "arm_left_1_joint": contract.home["arm_left_1_joint"] + 0.35}
+    assert judge(contract, rows, start).safe_rows == ROWS
+    assert judge(contract, rows, start, now_place=20.0).safe_rows == ROWS
+    cut_at(judge(contract, rows, start, now_place=-0.5), 0, "jump", "left tool 0.339 m from")
 
 
 def test_a_row_that_no_posture_meets_is_cut(contract: RobotContract) -> None:

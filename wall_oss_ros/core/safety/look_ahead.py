@@ -67,7 +67,8 @@ class LookAhead:
             start: joint positions by name where the robot is now, commanded or measured
                 [rad] or [m]; every joint of the contract.
             now_place: row coordinate of the motion (row i is reached at i); rows up to there are
-                over and not judged. None where it is not known: all rows are judged.
+                over and not judged. None where it is not known, as with motion slower than the
+                rows' time: all rows are judged, and the robot may be near any of them.
 
         Raises:
             ValueError: if `start` lacks a joint or is not finite.
@@ -80,7 +81,7 @@ class LookAhead:
             return self._cut(chunk, None)
         bad = first_bad_row(chunk, self._contract, self._settings, first)
         end = chunk.horizon if bad is None else bad.row
-        return self._cut(chunk, self._first_bad_posture(chunk, start, first, end) or bad)
+        return self._cut(chunk, self._first_bad_posture(chunk, start, now_place, first, end) or bad)
 
     def _cut(self, chunk: ActionChunk, bad: BadRow | None, *, named: bool = True) -> ChunkVerdict:
         rows = chunk.horizon
@@ -90,7 +91,12 @@ class LookAhead:
         return ChunkVerdict(chunk.seq, chunk.epoch, rows, bad.row, bad.rule, reason)
 
     def _first_bad_posture(
-        self, chunk: ActionChunk, start: Mapping[str, float], first: int, end: int
+        self,
+        chunk: ActionChunk,
+        start: Mapping[str, float],
+        now_place: float | None,
+        first: int,
+        end: int,
     ) -> BadRow | None:
         """Return the first of the rows first .. end - 1 whose posture must not be taken."""
         if end <= first:
@@ -99,9 +105,10 @@ class LookAhead:
         links = tuple(dict.fromkeys(link for barrier in barriers for link in barrier.links))
         here = self._kinematics.survey(start, links)
         targets, direct = self._targets(chunk, first, end)
-        jump = self._jump(here, targets[0])
-        if jump is not None:
-            return BadRow(first, "jump", jump)
+        # The motion is at the first row, or, where its place is not known, somewhere on its way.
+        jumps = [self._jump(here, row) for row in (targets if now_place is None else targets[:1])]
+        if None not in jumps:
+            return BadRow(first, "jump", str(jumps[0]))
         best = [gap.distance for _, gap in _gaps(barriers, here)]
         before: Reached | None = None
         rows = self._kinematics.reach(start, targets, direct, links)

@@ -149,7 +149,8 @@ def test_no_target_makes_a_joint_break_a_limit(
             joints.take(joints.governor.brake(DT))
         elif random.random() < 0.1:
             motion = joints.governor.toward(target, velocity, DT, commanded)
-            joints.take(joints.governor.slowed(motion, float(random.random()), DT))
+            speed = float(random.random()) * joints.governor.cruise(motion)
+            joints.take(joints.governor.at_speed(speed, DT))
         else:
             joints.toward(target, velocity, commanded=commanded)
     joints.brake_to_rest()
@@ -255,7 +256,7 @@ def test_a_joint_that_is_not_commanded_brakes(joints: Joints) -> None:
     assert not moved[:, 0].any() and moved[:, 1:].all()
 
 
-def test_slowed_steps_bring_all_joints_to_that_share_of_their_speed(joints: Joints) -> None:
+def test_joints_go_over_to_the_velocities_they_are_told(joints: Joints) -> None:
     def cruise(tick: int) -> tuple[Array, Array]:
         return joints.home + tick * DT * 0.03, np.full(joints.count, 0.03)
 
@@ -263,9 +264,25 @@ def test_slowed_steps_bring_all_joints_to_that_share_of_their_speed(joints: Join
         joints.toward(*cruise(tick))
     motion = joints.governor.toward(*cruise(60), DT, joints.all)
     for _ in range(30):
-        joints.take(joints.governor.slowed(motion, 0.5, DT))
+        joints.take(joints.governor.at_speed(motion.velocities / 2, DT))
     assert joints.governor.state.velocities == pytest.approx(motion.velocities / 2)
     joints.assert_within_limits()
+
+
+def test_the_speed_it_cruises_at_is_where_an_acceleration_taken_back_at_once_ends(
+    joints: Joints,
+) -> None:
+    for _ in range(4):
+        motion = joints.governor.toward(joints.high, np.zeros(joints.count), DT, joints.all)
+        joints.take(motion)
+    cruise = joints.governor.cruise(motion)
+    assert (cruise > motion.velocities).all()
+    speeds = []
+    for _ in range(20):
+        joints.take(joints.governor.at_speed(cruise, DT))
+        speeds.append(joints.governor.state.velocities)
+    assert np.max(speeds, axis=0) == pytest.approx(cruise)
+    assert speeds[-1] == pytest.approx(cruise)
 
 
 def test_standing_at_once_forgets_all_motion(joints: Joints) -> None:

@@ -129,10 +129,20 @@ class JointGovernor:
         self._goals = (goal, self._goals[0])
         return self._safe(motion, unsafe, dt)
 
-    def slowed(self, motion: JointMotion, share: float, dt: float) -> JointMotion:
-        """Propose a step in which the velocities move to a share of those of another proposal."""
-        slow, unsafe = self._braked(self._to_velocity(share * motion.velocities, dt))
-        return self._safe(slow, unsafe, dt)
+    def cruise(self, motion: JointMotion) -> Array:
+        """Return the velocities (n,) that would be reached if no joint sped up any more.
+
+        An acceleration takes time to be taken back, in which a joint gets faster still.
+        """
+        growing = motion.accelerations * motion.velocities > 0.0
+        return np.where(
+            growing, self._peak(motion.velocities, motion.accelerations), motion.velocities
+        )
+
+    def at_speed(self, velocities: Array, dt: float) -> JointMotion:
+        """Propose a step in which the joints go over to these velocities (n,)."""
+        motion, unsafe = self._braked(self._to_velocity(velocities, dt))
+        return self._safe(motion, unsafe, dt)
 
     def brake(self, dt: float) -> JointMotion:
         """Propose the first tick of braking all joints, each as fast as its limits allow."""

@@ -139,11 +139,15 @@ class MotionGuard:
         if not self._moving(motion):
             return self._taken(motion, target, self._shortfall(target, motion, dt), here, dt)
         there = self._look(motion.positions)
-        hold, slow, share = self._judge(motion, here, there, dt)
-        if hold is None and share < 1.0:
-            motion = governor.slowed(motion, share, dt)
-            there = self._look(motion.positions)
-            hold, _, _ = self._judge(motion, here, there, dt)
+        hold, ends = self._judge(motion, here, there)
+        slow: Finding | None = None
+        if hold is None:
+            cruise = governor.cruise(motion)
+            share, slow = self._share(cruise, motion, here, there, ends, dt)
+            if slow is not None:
+                motion = governor.at_speed(share * cruise, dt)
+                there = self._look(motion.positions)
+                hold, _ = self._judge(motion, here, there)
         self._held = hold is not None
         if hold is not None:
             return self._braking(hold, dt)
@@ -200,29 +204,41 @@ class MotionGuard:
         return bool(moved.any() or motion.velocities.any() or motion.accelerations.any())
 
     def _judge(
-        self, motion: JointMotion, here: _Here, there: _Here, dt: float
-    ) -> tuple[Finding | None, Finding | None, float]:
-        """Return why the step must not be made, why it must be slower, and its share of speed."""
-        if not self._barriers and not self._paces:
-            return None, None, 1.0
-        ends = self._look(motion.rest) if self._barriers else there
-        looked = [there.gaps, ends.gaps]
-        if self._barriers and np.abs(motion.rest - motion.positions).max() > _LONG_BRAKE:
-            looked.append(self._look(motion.midway).gaps)
-        free = _RESUME if self._held else 0.0
-        for gaps in looked:
-            deeper = self._entered(here.gaps, gaps, free)
+        self, motion: JointMotion, here: _Here, there: _Here
+    ) -> tuple[Finding | None, _Here]:
+        """Return why a step must not be made, if so, and the posture where it ends by braking."""
+        if not self._barriers:
+            return None, there
+        ends = self._look(motion.rest)
+        looked = [there, ends]
+        if np.abs(motion.rest - motion.positions).max() > _LONG_BRAKE:
+            looked.append(self._look(motion.midway))
+        for posture in looked:
+            deeper = self._entered(here.gaps, posture.gaps, _RESUME if self._held else 0.0)
             if deeper is not None:
-                return Finding(Severity.HOLD, *deeper), None, 1.0
+                return Finding(Severity.HOLD, *deeper), ends
+        return None, ends
+
+    def _share(
+        self,
+        cruise: Array,
+        motion: JointMotion,
+        here: _Here,
+        there: _Here,
+        ends: _Here,
+        dt: float,
+    ) -> tuple[float, Finding | None]:
+        """Return the share of the speed that is allowed, and why it is less than 1, if so."""
+        if (cruise != motion.velocities).any():
+            there = self._look(self._governor.state.positions + dt * cruise)
         share, slow = 1.0, None
-        for index, (now, then, end) in enumerate(
-            zip(here.gaps, there.gaps, ends.gaps, strict=True)
-        ):
+        gaps = zip(here.gaps, there.gaps, ends.gaps, strict=True)
+        for index, (now, then, end) in enumerate(gaps):
             if end.distance >= end.margin or end.distance > now.distance - _SHRINKING:
                 continue
             speed = (now.distance - then.distance) / dt
             allowed = max(_APPROACH * end.distance / end.margin, _SLOWEST)
-            if speed > allowed and allowed / speed < share:
+            if allowed < share * speed:
                 share = allowed / speed
                 reason = f"{end.what} {end.distance:.3f} m, margin {end.margin:.3f} m; slowed"
                 slow = Finding(Severity.LIMIT, self._owner(index), reason)
@@ -230,7 +246,7 @@ class MotionGuard:
             part, reason = pace.share(here.survey, there.survey, dt)
             if part < share:
                 share, slow = part, Finding(Severity.LIMIT, pace.name, reason)
-        return None, slow, share
+        return share, slow
 
     def _entered(
         self, before: Sequence[Gap], after: Sequence[Gap], free: float

@@ -19,6 +19,8 @@ SUBJECTS = {
     "loops": "what the processes of the demo cost, and how even their loops run",
     "sim": "the simulator alone",
     "tasks": "the scripted policy over seeded scenes in the lockstep loop",
+    "supervisor": "what a tick of the safety supervisor costs, and a look ahead over a chunk",
+    "attack": "random and adversarial commands through the supervisor's core",
     "faults": "the fault matrix with real processes: required reactions and their times",
     "estop": "from the e-stop's call or input message to the stop on every controller topic",
     "jitter": "how late the ticks of 200 Hz loops begin, with a CPU hog and with priority",
@@ -35,6 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     graph.add_argument("--seconds", type=float, default=60.0, help="how long to measure")
     graph.add_argument("--episodes", type=int, default=20, help="episodes per task (tasks)")
     graph.add_argument("--image-size", type=int, default=448, help="camera pictures [px]")
+    attack = parser.add_argument_group("attack")
+    attack.add_argument("--commands", type=int, default=1_000_000, help="how many")
+    attack.add_argument("--attack-seed", type=int, default=0, help="of the first episode")
     _add_trial_arguments(parser.add_argument_group("faults, estop, jitter, latency"))
     _add_model_arguments(parser.add_argument_group("model"))
 

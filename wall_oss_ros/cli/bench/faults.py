@@ -7,13 +7,11 @@ serves all faults that do not need another; what was killed is started anew.
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from dataclasses import asdict, fields
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,15 +19,18 @@ import numpy as np
 from wall_oss_ros.cli.bench.fault import Fault
 from wall_oss_ros.cli.bench.fault_cases import chosen
 from wall_oss_ros.cli.bench.fault_trial import Trial, try_fault
-from wall_oss_ros.cli.bench.monitor import WATCHED, Monitor
-from wall_oss_ros.cli.bench.rig import EXERCISE, Rig, parameter_file
+from wall_oss_ros.cli.bench.monitor import WATCHED
+from wall_oss_ros.cli.bench.rig import Rig
+from wall_oss_ros.cli.bench.stage import exercising
 from wall_oss_ros.cli.bench.table import markdown
-from wall_oss_ros.cli.session import InterruptedSessionError, session
+from wall_oss_ros.cli.bench.trial_log import TrialLog
+from wall_oss_ros.cli.session import InterruptedSessionError
 from wall_oss_ros.core.errors import BringUpError
 
 _TRIALS = 20
-# A graph that cannot be put right is started anew so often in a row.
-_NEW_GRAPHS = 3
+# So many graphs in a row may fail to start.
+_MOST_FAILURES = 3
+# Longer than any loop's period, so that trials meet every phase of it [s].
 _LONGEST_DELAY_S = 0.15
 
 
@@ -37,133 +38,17 @@ def run(options: argparse.Namespace) -> int:
     """Make all trials; print the table; return 1 if one failed."""
     wanted = chosen(options.only)
     if options.list:
-        print(
-            markdown(("name", "fault", "required"), [(f.name, f.title, f.required) for f in wanted])
-        )
+        rows = [(fault.name, fault.title, fault.required) for fault in wanted]
+        print(markdown(("name", "fault", "required"), rows))
         return 0
+    log = TrialLog(options.log, frozenset(field.name for field in fields(Trial)))
     trials = 1 if options.quick else options.trials or _TRIALS
-    log = Log(Path(options.log) if options.log else None)
     begin = time.monotonic()
-    for simulated, group in groupby(wanted, key=lambda fault: fault.simulated_time):
-        _make_trials(tuple(group), simulated, trials, log, options)
-    print(f"\n{(time.monotonic() - begin) / 60:.1f} minutes\n")
-    print(report(wanted, log.trials))
-    return 0 if all(trial.passed for trial in log.trials) else 1
-
-
-class Log:
-    """Trials that were made, also by an earlier run that was interrupted.
-
-    Attributes:
-        trials: all of them.
-    """
-
-    def __init__(self, path: Path | None) -> None:
-        """Read what is there.
-
-        Args:
-            path: file of JSON lines; None keeps them in memory only.
-
-        Raises:
-            BringUpError: if it holds something else.
-        """
-        self._path = path
-        self.trials: list[Trial] = []
-        if path is None:
-            return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists():
-            for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-                try:
-                    self.trials.append(Trial(**json.loads(line)))
-                except (TypeError, ValueError):
-                    raise BringUpError(f"--log: line {number} of {path} is no trial") from None
-
-    def add(self, trial: Trial) -> None:
-        """Keep a trial, on disk at once."""
-        self.trials.append(trial)
-        if self._path is not None:
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(trial.record()) + "\n")
-
-    def count(self, fault: str) -> int:
-        """Return how many trials of a fault were made."""
-        return sum(trial.fault == fault for trial in self.trials)
-
-
-@contextmanager
-def graph(simulated_time: bool, image_size: int, node_log: str = "") -> Iterator[Rig]:
-    """Start the graph of the trials and bring it into motion; stop it at the end.
-
-    Args:
-        simulated_time: whether its nodes follow the simulator's clock.
-        image_size: of the cameras [px].
-        node_log: file for what the nodes print, "" to drop it.
-    """
-    with _sink(node_log) as show, parameter_file({"policy": {"exercise": EXERCISE}}) as params:
-        arguments = {
-            "policy": "exercise",
-            "image_size": str(image_size),
-            "use_sim_time": str(simulated_time).lower(),
-            "params": str(params),
-        }
-        with session(arguments, show) as running:
-            monitor = Monitor(WATCHED)
-            rig = Rig(running, monitor)
-            try:
-                rig.begin()
-                yield rig
-            finally:
-                rig.close()
-                monitor.close()
-
-
-@contextmanager
-def _sink(path: str) -> Iterator[Callable[[str, str], None]]:
-    """Give where the nodes' lines go: a file, or nowhere."""
-    if not path:
-        yield lambda name, line: None
-        return
-    with Path(path).open("a", encoding="utf-8") as file:
-        yield lambda name, line: print(f"[{name}] {line}", file=file, flush=True)
-
-
-def _make_trials(
-    faults: Sequence[Fault], simulated: bool, trials: int, log: Log, options: argparse.Namespace
-) -> None:
-    """Make the missing trials of faults that share a graph."""
-    rng = random.Random(options.trial_seed)
-    hopeless = 0
-    while missing := [fault for fault in faults if log.count(fault.name) < trials]:
-        try:
-            with graph(simulated, options.image_size, options.node_log) as rig:
-                for fault in missing:
-                    while log.count(fault.name) < trials:
-                        _make_trial(rig, fault, rng.uniform(0.0, _LONGEST_DELAY_S), log)
-                        hopeless = 0
-        except InterruptedSessionError:
-            raise
-        except BringUpError as error:
-            # What it could not be brought back from counts as a failure of that fault.
-            print(f"a new graph is needed: {error}", flush=True)
-            hopeless += 1
-            if hopeless == _NEW_GRAPHS:
-                raise
-
-
-def _make_trial(rig: Rig, fault: Fault, delay_s: float, log: Log) -> None:
-    try:
-        trial = try_fault(rig, fault, delay_s)
-        rig.set_in_motion()
-    except InterruptedSessionError:
-        raise
-    except BringUpError as error:
-        log.add(Trial(fault.name, False, None, None, None, 0.0, f"not put right: {error}"))
-        raise
-    log.add(trial)
-    took = "-" if trial.reaction_ms is None else f"{trial.reaction_ms:.0f} ms"
-    verdict = "ok" if trial.passed else f"FAILED: {trial.note}"
-    print(f"{fault.name:28} {log.count(fault.name):3} {took:>9}  {verdict}", flush=True)
+    for _, group in groupby(wanted, key=lambda fault: fault.simulated_time):
+        _make_trials(tuple(group), trials, log, options)
+    made = [trial for fault in wanted for trial in _made(log, fault)]
+    print(f"\n{(time.monotonic() - begin) / 60:.1f} minutes\n\n{report(wanted, made)}")
+    return 0 if all(trial.passed for trial in made) else 1
 
 
 def report(faults: Sequence[Fault], trials: Sequence[Trial]) -> str:
@@ -176,19 +61,74 @@ def report(faults: Sequence[Fault], trials: Sequence[Trial]) -> str:
             (
                 fault.title,
                 fault.required,
-                len(made),
-                sum(trial.passed for trial in made),
+                f"{sum(trial.passed for trial in made)} of {len(made)}",
                 f"{np.median(times):.0f}" if times else "-",
                 f"{max(times):.0f}" if times else "-",
-                _most(made, "moved_mrad", "mrad"),
-                _most(made, "moved_mm", "mm"),
+                _moved(made),
+                f"{max((trial.speed_share for trial in made), default=0.0):.0%}",
             )
         )
-    head = ("fault", "required", "trials", "passed", "p50 ms", "max ms", "turned", "slid")
+    head = ("fault", "required", "passed", "p50 ms", "max ms", "moved after", "fastest")
     return markdown(head, rows)
 
 
-def _most(trials: Sequence[Trial], key: str, unit: str) -> str:
-    moved: list[Any] = [getattr(trial, key) for trial in trials]
-    known = [value for value in moved if value is not None]
-    return f"{max(known):.2f} {unit}" if known else "goes on"
+def _make_trials(
+    faults: Sequence[Fault], trials: int, log: TrialLog, options: argparse.Namespace
+) -> None:
+    """Make the missing trials of faults that share a graph."""
+    rng = random.Random(options.trial_seed)
+    failures = 0
+    while missing := [fault for fault in faults if len(_made(log, fault)) < trials]:
+        before = len(log.records)
+        arguments = {
+            "image_size": str(options.image_size),
+            "use_sim_time": str(faults[0].simulated_time).lower(),
+            "log_level": "warn",
+        }
+        try:
+            with exercising(WATCHED, arguments=arguments, node_log=options.node_log) as rig:
+                for fault in missing:
+                    for number in range(len(_made(log, fault)) + 1, trials + 1):
+                        trial = _make_trial(rig, fault, rng.uniform(0.0, _LONGEST_DELAY_S), log)
+                        print(_line(number, trial), flush=True)
+        except InterruptedSessionError:
+            raise
+        except BringUpError as error:
+            print(f"another graph is started: {error}", flush=True)
+            failures = 0 if len(log.records) > before else failures + 1
+            if failures == _MOST_FAILURES:
+                raise
+
+
+def _make_trial(rig: Rig, fault: Fault, delay_s: float, log: TrialLog) -> Trial:
+    """Make a trial and keep it; a robot that cannot be put right again is a failure, too."""
+    try:
+        trial = try_fault(rig, fault, delay_s)
+        rig.set_in_motion()
+    except InterruptedSessionError:
+        raise
+    except BringUpError as error:
+        failure = Trial(fault.name, False, None, None, None, 0.0, f"not put right: {error}")
+        log.add(asdict(failure))
+        raise
+    log.add(asdict(trial))
+    return trial
+
+
+def _made(log: TrialLog, fault: Fault) -> list[Trial]:
+    return [Trial(**record) for record in log.records if record["fault"] == fault.name]
+
+
+def _line(number: int, trial: Trial) -> str:
+    took = "-" if trial.reaction_ms is None else f"{trial.reaction_ms:.0f} ms"
+    verdict = "ok" if trial.passed else f"FAILED: {trial.note}"
+    return f"{trial.fault:28} {number:3} {took:>9}  {verdict}"
+
+
+def _moved(trials: Sequence[Trial]) -> str:
+    largest: list[str] = []
+    for key, unit in (("moved_mrad", "mrad"), ("moved_mm", "mm")):
+        moved: list[Any] = [getattr(trial, key) for trial in trials]
+        known = [value for value in moved if value is not None]
+        largest += [f"{max(known):.2f} {unit}"] if known else []
+    return ", ".join(largest) or "(goes on)"

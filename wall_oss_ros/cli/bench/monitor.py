@@ -11,14 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import rclpy
-from geometry_msgs.msg import Twist, TwistStamped
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.serialization import deserialize_message
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import JointState
-from std_msgs.msg import Float64MultiArray
-from trajectory_msgs.msg import JointTrajectory
 
 from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.core.errors import BringUpError
@@ -31,6 +28,7 @@ from wall_oss_ros.msg import (
     SafetyState,
 )
 from wall_oss_ros.ros import qos
+from wall_oss_ros.ros.controller_outputs import INTERFACES
 from wall_oss_ros.ros.listener import ListenerThread
 from wall_oss_ros.ros.real_time import use_fifo_priority
 
@@ -48,12 +46,6 @@ WATCHED: dict[str, tuple[type, QoSProfile]] = {
     COMMANDS: (RobotCommand, qos.EVENTS),
 }
 POLICY_STATE: dict[str, tuple[type, QoSProfile]] = {POLICY: (PolicyState, qos.EVENTS)}
-_INTERFACES = {
-    "joint_trajectory": JointTrajectory,
-    "position_array": Float64MultiArray,
-    "twist_stamped": TwistStamped,
-    "twist": Twist,
-}
 # At 200 Hz these are 30 s.
 _KEPT = 6000
 
@@ -65,10 +57,7 @@ def controller_topics(contract: RobotContract) -> dict[str, tuple[type, QoSProfi
     }
     if contract.base is not None:
         topics[contract.base.controller.topic] = contract.base.controller.interface
-    unknown = sorted({each for each in topics.values() if each not in _INTERFACES})
-    if unknown:
-        raise BringUpError(f"controller interfaces {unknown} cannot be watched yet")
-    return {topic: (_INTERFACES[interface], qos.EVENTS) for topic, interface in topics.items()}
+    return {topic: (INTERFACES[interface], qos.EVENTS) for topic, interface in topics.items()}
 
 
 class Arrival:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
-import yaml
 from std_msgs.msg import Bool
 
 from wall_oss_ros.cli.bench.intruder import Intruder
@@ -44,16 +40,6 @@ _TAKEN_S = 0.03
 _NEARLY = 0.7
 _MOVING_S = 20.0
 SECOND_NS = 1_000_000_000
-
-
-@contextlib.contextmanager
-def parameter_file(parameters: dict[str, dict[str, Any]]) -> Iterator[Path]:
-    """Write parameters by node to a file that the bring-up takes as `params`; it goes again."""
-    nodes = {f"/**/{node}": {"ros__parameters": values} for node, values in parameters.items()}
-    with tempfile.TemporaryDirectory(prefix="wall_oss_") as folder:
-        path = Path(folder) / "params.yaml"
-        path.write_text(yaml.safe_dump(nodes), encoding="utf-8")
-        yield path
 
 
 class Rig:

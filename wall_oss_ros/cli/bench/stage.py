@@ -1,0 +1,81 @@
+"""The graph of a measurement: the exercise as policy, every part in motion, a monitor beside it."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rclpy.qos import QoSProfile
+
+from wall_oss_ros.bringup.graph import make_graph
+from wall_oss_ros.cli.bench.monitor import Monitor, controller_topics
+from wall_oss_ros.cli.bench.rig import EXERCISE, Rig
+from wall_oss_ros.cli.session import session
+
+Topics = Mapping[str, tuple[type, QoSProfile]]
+
+
+@contextlib.contextmanager
+def exercising(
+    topics: Topics,
+    *,
+    controllers: bool = False,
+    arguments: Mapping[str, str] | None = None,
+    parameters: Mapping[str, Mapping[str, Any]] | None = None,
+    node_log: str = "",
+    priority: int = 0,
+) -> Iterator[Rig]:
+    """Start the graph and bring every part into motion; stop it at the end.
+
+    Args:
+        topics: what the monitor listens to.
+        controllers: whether it listens to the controller topics, too.
+        arguments: of the bring-up, beside the policy.
+        parameters: by node, over the shipped ones.
+        node_log: file for what the nodes print, "" to drop it.
+        priority: real-time priority of the monitor; 0 for none.
+
+    Raises:
+        WallOssError: if the graph does not start, or the robot does not move.
+    """
+    given = {"policy": {"exercise": EXERCISE}, **(parameters or {})}
+    with _lines(node_log) as show, parameter_file(given) as params:
+        wanted = {"policy": "exercise", "params": str(params), **(arguments or {})}
+        watched = dict(topics)
+        if controllers:
+            watched.update(controller_topics(make_graph(wanted).contract))
+        with session(wanted, show) as running:
+            monitor = Monitor(watched, running.conductor.node.get_namespace(), priority)
+            try:
+                rig = Rig(running, monitor)
+                try:
+                    rig.begin()
+                    yield rig
+                finally:
+                    rig.close()
+            finally:
+                monitor.close()
+
+
+@contextlib.contextmanager
+def parameter_file(parameters: Mapping[str, Mapping[str, Any]]) -> Iterator[Path]:
+    """Write parameters by node to a file that the bring-up takes as `params`; it goes again."""
+    nodes = {f"/**/{node}": {"ros__parameters": dict(each)} for node, each in parameters.items()}
+    with tempfile.TemporaryDirectory(prefix="wall_oss_") as folder:
+        path = Path(folder) / "params.yaml"
+        path.write_text(yaml.safe_dump(nodes), encoding="utf-8")
+        yield path
+
+
+@contextlib.contextmanager
+def _lines(path: str) -> Iterator[Callable[[str, str], None]]:
+    """Give where the nodes' lines go: a file, or nowhere."""
+    if not path:
+        yield lambda name, line: None
+        return
+    with Path(path).open("a", encoding="utf-8") as file:
+        yield lambda name, line: print(f"[{name}] {line}", file=file, flush=True)

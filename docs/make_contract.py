@@ -25,6 +25,8 @@ Start from [config/robots/example_bimanual.yaml](../config/robots/example_bimanu
 - Topics are relative, so that a namespace moves them.
 - `base` with `odometry`, `lift` and `head` may be left out; the model's dimensions of a part left
   out are masked.
+- `zones` may be replaced while the robot runs, by a text or a file with this key; they are checked
+  in the same way first, and all stay as they are if one is wrong.
 
 Written by `docs/make_contract.py`; the texts are those of `wall_oss_ros/core/contract/`.
 

@@ -497,7 +497,12 @@ def test_a_chunk_that_is_not_judged_is_told_as_such(contract: RobotContract) -> 
     driver.executor.allow_motion(True, "")
     driver.tick()
     driver.offer({0: 0.01}, rows=32)
-    driver.run(1.0)
+    driver.tick()
+    assert (driver.executor.reason, driver.executor.slowed_by) == ("following a chunk", "")
+    driver.run(0.2)
+    assert driver.executor.reason.startswith("slowed to ")
+    assert driver.executor.slowed_by == "chunk 1 is not judged by the safety supervisor"
+    driver.run(0.8)
     assert driver.executor.status is ExecutorStatus.STARVED
     assert "chunk 1 is not judged by the safety supervisor" in driver.executor.reason
     assert driver.executor.safe_rows == -1

@@ -90,7 +90,7 @@ def test_from_tick_to_tick_positions_change_by_what_velocities_say(
         timeline.judge(seq, 1, int(random.integers(1, 30)), "a test")
         timeline.offer(chunk, now)
         timeline.set_target(float(random.uniform(0.0, 1.0)))
-        for motion in run_until(timeline, now + int(random.integers(20, 400)) * MS, tick):
+        for motion in run_until(timeline, now + int(random.integers(20, 200)) * MS, tick):
             # The middle of two velocities, with what the jerk bends within a millisecond.
             mean = (motion.linear_velocity + last.linear_velocity) / 2
             assert motion.linear - last.linear == pytest.approx(mean * dt, abs=2e-6)

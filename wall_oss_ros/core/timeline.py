@@ -174,15 +174,17 @@ class Timeline:
         if self.chunk is None:
             return ""
         if not self._stopping and self._waits():
-            return f"chunk {self.chunk.seq} is not judged by the safety supervisor"
+            return self._unjudged()
         return self._stopping
 
     @property
     def braked(self) -> str:
         """Why the speed is below its target, in words; empty where it is not braked."""
-        if self._stopping or self._rows is None or self._room_s() > self._braking_s():
+        if self._stopping or self._rows is None or self._speed.rate >= self._target:
             return ""
-        return self._cut() if self._verdict is not None else self.starving or "not judged yet"
+        if self._room_s() > self._settings.stop_s / 2 * max(self._speed.rate, 0.05):
+            return ""  # a ramp, not a brake
+        return self._unjudged() if self._verdict is None else self._cut()
 
     @property
     def place(self) -> float:
@@ -315,12 +317,13 @@ class Timeline:
             return math.inf
         return max(end_s - (self.motion_s if motion_s is None else motion_s), 0.0)
 
-    def _braking_s(self) -> float:
-        return self._settings.stop_s / 2 * max(self._speed.rate, 0.05)
-
     def _waits(self) -> bool:
         """Whether it stands at the last row that may be followed without a verdict."""
         return self._verdict is None and self._speed.rate == 0.0 and self._room_s() < 1e-6
+
+    def _unjudged(self) -> str:
+        assert self.chunk is not None
+        return f"chunk {self.chunk.seq} is not judged by the safety supervisor"
 
     def _cut(self) -> str:
         assert self._verdict is not None and self.chunk is not None

@@ -1,14 +1,18 @@
 """Pins: inverse kinematics reaches its targets, never exceeds a limit, and never fails numerically.
 
-Not here: collision avoidance, which the solver does not do.
+Avoidance is in test_kinematics_avoidance.py, what one joint may do in test_kinematics_joint_box.py.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 pytest.importorskip("mink", reason="inverse kinematics needs the 'sim' extra")
 pytest.importorskip("daqp", reason="inverse kinematics needs the 'sim' extra")
@@ -30,6 +34,11 @@ def contract() -> RobotContract:
 @pytest.fixture(scope="module")
 def solver(contract: RobotContract) -> MinkKinematics:
     return MinkKinematics(contract)
+
+
+@pytest.fixture(scope="module")
+def without_avoidance(contract: RobotContract) -> MinkKinematics:
+    return MinkKinematics(dataclasses.replace(contract, clearance=None))
 
 
 @pytest.fixture
@@ -61,37 +70,125 @@ def test_forward_of_inverse_is_the_target(
     assert step.position_error < 1e-3
 
 
-@pytest.mark.parametrize("seed", range(4))
+def wild_target(pose: Pose, rng: np.random.Generator) -> Pose:
+    """Often out of reach, often through the other arm or the body."""
+    return moved(pose, rng.uniform(-1, 1, 3).tolist(), rng.uniform(-2, 2, 3).tolist())
+
+
+@given(seed=st.integers(0, 2**32 - 1), period=st.integers(1, 60))
 def test_no_limit_is_ever_exceeded(
-    kinematics: MinkKinematics, contract: RobotContract, seed: int
+    without_avoidance: MinkKinematics, contract: RobotContract, seed: int, period: int
+) -> None:
+    """Position, velocity and acceleration, whatever the targets; from rest, at a steady rate."""
+    rng = np.random.default_rng(seed)
+    kinematics, joints = without_avoidance, contract.limited_joints
+    home = kinematics.tool_poses(contract.home)
+    before = {name: float(rng.uniform(*joint.position)) for name, joint in joints.items()}
+    speed = dict.fromkeys(joints, 0.0)
+    kinematics.seed(before)
+    for tick in range(80):
+        if tick % period == 0:
+            targets = {side: wild_target(pose, rng) for side, pose in home.items()}
+            if rng.random() < 0.2:
+                del targets["left"]
+            direct = {
+                "torso_lift_joint": float(rng.uniform(-1, 1)),
+                "head_1_joint": float(rng.uniform(-3, 3)),
+            }
+        step = kinematics.step(targets, direct, DT)
+        for name, joint in joints.items():
+            position, velocity = step.positions[name], step.velocities[name]
+            assert joint.position[0] - 1e-12 <= position <= joint.position[1] + 1e-12
+            assert abs(velocity) <= joint.velocity * (1 + 1e-9)
+            assert abs(velocity - speed[name]) <= joint.acceleration * DT * (1 + 1e-6)
+            assert position == pytest.approx(before[name] + velocity * DT, abs=1e-9)
+        before, speed = dict(step.positions), dict(step.velocities)
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+def test_position_and_velocity_limits_hold_at_any_rate(
+    solver: MinkKinematics, contract: RobotContract, seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
-    home = kinematics.tool_poses(contract.home)
-    before = {name: contract.home[name] for name in contract.limited_joints}
-    for tick in range(300):
-        if tick % 60 == 0:  # wild targets, many of them out of reach
-            targets = {
-                side: moved(pose, rng.uniform(-1, 1, 3).tolist(), rng.uniform(-2, 2, 3).tolist())
-                for side, pose in home.items()
-            }
-            lift = {"torso_lift_joint": float(rng.uniform(-1, 1))}
-        step = kinematics.step(targets, lift, DT)
+    home = solver.tool_poses(contract.home)
+    solver.seed(contract.home)
+    for _ in range(60):
+        targets = {side: wild_target(pose, rng) for side, pose in home.items()}
+        dt = float(rng.choice([1e-4, 0.002, 0.005, 0.01, 0.05, 0.2]))
+        step = solver.step(targets, {}, dt)
         for name, joint in contract.limited_joints.items():
-            position, velocity = step.positions[name], step.velocities[name]
-            assert joint.position[0] <= position <= joint.position[1]
-            assert abs(velocity) <= joint.velocity * (1 + 1e-9)
-            assert position == pytest.approx(before[name] + velocity * DT, abs=1e-9)
-        before = dict(step.positions)
+            assert joint.position[0] - 1e-12 <= step.positions[name] <= joint.position[1] + 1e-12
+            assert abs(step.velocities[name]) <= joint.velocity * (1 + 1e-9)
 
 
-def test_an_unreachable_target_stays_finite_and_is_approached(
+def test_a_target_that_moves_smoothly_is_followed_without_lag(
+    kinematics: MinkKinematics, contract: RobotContract
+) -> None:
+    home = kinematics.tool_poses(contract.home)
+    for tick in range(200):
+        way = 0.1 * np.sin(np.pi * 0.5 * tick * DT) ** 2
+        targets = {side: moved(pose, [way, 0, way], [0, 0, 3 * way]) for side, pose in home.items()}
+        step = kinematics.step(targets, {}, DT)
+        assert step.position_error < 5e-4 and step.rotation_error < 5e-3
+        assert step.limited_by == ""
+
+
+def test_a_target_that_jumps_is_approached_without_swinging_past_it(
     kinematics: MinkKinematics, contract: RobotContract
 ) -> None:
     left = kinematics.tool_poses(contract.home)["left"]
-    target = {"left": Pose(left.position + [5.0, 0.0, 0.0], left.rotation)}
-    errors = [kinematics.step(target, {}, DT).position_error for _ in range(300)]
+    target = {"left": moved(left, [0.1, 0.05, 0.1], [0.2, 0, 0.2])}
+    errors = [kinematics.step(target, {}, DT).position_error for _ in range(150)]
+    reached = next(tick for tick, error in enumerate(errors) if error < 2e-3)
+    assert max(errors[reached:]) < 3e-3
+
+
+@pytest.mark.parametrize("offset", [[5, 0, 0], [0.5, 0, 0], [0, 0, 1], [0, 0.6, -0.2]])
+def test_an_unreachable_target_is_approached_and_the_arm_comes_to_rest(
+    kinematics: MinkKinematics, contract: RobotContract, offset: list[float]
+) -> None:
+    left = kinematics.tool_poses(contract.home)["left"]
+    target = {"left": Pose(left.position + offset, left.rotation)}
+    steps = [kinematics.step(target, {}, DT) for _ in range(500)]
+    errors = [step.position_error for step in steps]
     assert np.all(np.isfinite(errors))
     assert errors[-1] < errors[0]
+    assert errors[-1] < min(errors) + 2e-3
+    assert max(abs(velocity) for velocity in steps[-1].velocities.values()) < 0.1
+    assert "arm_left" in steps[-1].limited_by or "singularity of the left" in steps[-1].limited_by
+
+
+def test_a_joint_at_its_limit_is_named(kinematics: MinkKinematics, contract: RobotContract) -> None:
+    left = kinematics.tool_poses(contract.home)["left"]
+    target = {"left": Pose(left.position + [0.0, 0.6, -0.2], left.rotation)}
+    for _ in range(300):
+        step = kinematics.step(target, {}, DT)
+    named = re.fullmatch(r"joint '(\w+)' at its limit (\S+) rad", step.limited_by)
+    assert named is not None, step.limited_by
+    assert step.positions[named[1]] == pytest.approx(float(named[2]), abs=6e-3)
+
+
+def test_a_stretched_arm_is_near_a_singularity(
+    kinematics: MinkKinematics, contract: RobotContract
+) -> None:
+    left = kinematics.tool_poses(contract.home)["left"]
+    target = {"left": Pose(left.position + [0.5, 0.0, 0.0], left.rotation)}
+    reasons = {kinematics.step(target, {}, DT).limited_by for _ in range(300)}
+    assert "near a singularity of the left arm" in reasons
+
+
+def test_a_target_that_is_too_fast_is_blamed_on_a_joint_of_that_arm(
+    kinematics: MinkKinematics, contract: RobotContract
+) -> None:
+    home = kinematics.tool_poses(contract.home)
+    reasons = set()
+    for tick in range(12):
+        fast = {**home, "left": moved(home["left"], [0.02 * tick, 0, 0.03 * tick], [0, 0, 0])}
+        reasons.add(kinematics.step(fast, {}, DT).limited_by)
+    assert any(
+        re.match(r"joint 'arm_left_\d_joint' at its (speed|acceleration) limit", reason)
+        for reason in reasons
+    )
 
 
 def test_a_seed_outside_its_limits_comes_back(
@@ -104,8 +201,13 @@ def test_a_seed_outside_its_limits_comes_back(
     targets = kinematics.tool_poses(contract.home)
     first = kinematics.step(targets, {}, DT)
     assert first.positions[name] == pytest.approx(outside + joint.acceleration * DT**2)
+    before, speed = first.positions[name], first.velocities[name]
     for _ in range(300):
         last = kinematics.step(targets, {}, DT)
+        if before < joint.position[0]:  # it comes back, ever nearer, within its acceleration
+            assert last.positions[name] > before
+            assert abs(last.velocities[name] - speed) <= joint.acceleration * DT * (1 + 1e-9)
+        before, speed = last.positions[name], last.velocities[name]
     assert joint.position[0] <= last.positions[name]
     assert last.position_error < 1e-3
 

@@ -31,6 +31,7 @@ class Frames:
     Attributes:
         names: joints in the model's order: arms, lift and head.
         index: position of each joint in `names`.
+        units: of each joint's position, "rad" or "m".
         sides: arms, in the contract's order.
         arm_joints: per side, indices of its joints from shoulder to wrist.
         sites: per side, the site at the tool point.
@@ -44,6 +45,10 @@ class Frames:
         self._model = model
         self.names = tuple(model.joint(i).name for i in range(model.njnt))
         self.index = {name: i for i, name in enumerate(self.names)}
+        self.units = tuple(
+            "m" if contract.limited_joints[name].type == "prismatic" else "rad"
+            for name in self.names
+        )
         self.sides = tuple(contract.arms)
         self.arm_joints = {
             side: np.array([self.index[name] for name in arm.joints])

@@ -105,7 +105,8 @@ class Limiting:
         for joint, way in zip(joints.tolist(), pull.tolist(), strict=True):
             limit = box.upper[joint] if way > 0.0 else box.lower[joint]
             if abs(step.q[joint] - limit) <= span[joint]:
-                return f"joint '{self._frames.names[joint]}' at its limit {limit:.3f}"
+                name, unit = self._frames.names[joint], self._frames.units[joint]
+                return f"joint '{name}' at its limit {limit:.3f} {unit}"
         return ""
 
     def _near_singularity(self, side: str, jacobian: Array) -> str:
@@ -114,15 +115,15 @@ class Limiting:
 
     def _at_speed_limit(self, joints: Array, pull: Array, step: Taken) -> str:
         used = np.abs(step.move[joints]) / (self._box.speed[joints] * step.dt)
-        fastest = int(np.argmax(used))
-        name = self._frames.names[joints[fastest]]
-        if used[fastest] >= 1.0 - _AT_LIMIT:
-            return f"joint '{name}' at its speed limit {self._box.speed[joints[fastest]]:.2f}"
+        fastest = joints[int(np.argmax(used))]
+        if used.max() >= 1.0 - _AT_LIMIT:
+            name, unit = self._frames.names[fastest], self._frames.units[fastest]
+            return f"joint '{name}' at its speed limit {self._box.speed[fastest]:.2f} {unit}/s"
         end = np.where(pull > 0.0, step.bounds.high[joints], step.bounds.low[joints])
         bound = np.flatnonzero(np.abs(step.move[joints] - end) <= 1e-9)
-        if len(bound):
-            strongest = joints[bound[int(np.argmax(np.abs(pull[bound])))]]
-            name = self._frames.names[strongest]
-            limit = self._box.acceleration[strongest]
-            return f"joint '{name}' at its acceleration limit {limit:.2f}"
-        return ""
+        if not len(bound):
+            return ""
+        strongest = joints[bound[int(np.argmax(np.abs(pull[bound])))]]
+        name, unit = self._frames.names[strongest], self._frames.units[strongest]
+        limit = self._box.acceleration[strongest]
+        return f"joint '{name}' at its acceleration limit {limit:.2f} {unit}/s^2"

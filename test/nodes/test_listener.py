@@ -72,6 +72,18 @@ def test_topics_and_services_are_answered_though_nobody_spins_the_node(pair):
     assert set(threads) == {"listener"}
 
 
+def test_when_nothing_comes_it_says_so_again_and_again(pair):
+    idle, heard = [], []
+    pair.thread.subscribe(Bool, "button", heard.append, qos.EVENTS)
+    pair.thread.when_idle(0.01, lambda: idle.append(None))
+    pair.thread.start()
+    pair.wait(lambda: len(idle) > 3, "idleness")
+    publisher = pair.speaking.create_publisher(Bool, "button", qos.EVENTS)
+    pair.wait(publisher.get_subscription_count, "a connection")
+    publisher.publish(Bool(data=True))
+    pair.wait(lambda: heard, "a message")
+
+
 def test_an_error_in_a_callback_is_handed_over_and_ends_the_thread(pair):
     def fail(message: Bool) -> None:
         raise RuntimeError("broken")

@@ -32,6 +32,8 @@ from wall_oss_ros.ros.stamps import to_ns
 # How often faults are looked for, and how often in a row before one is told.
 _LOOK_S = 0.1
 _LOOKS = 3
+# How often the state is read between pictures.
+_STATE_S = 0.02
 
 
 class CameraSync(SuiteNode):
@@ -59,7 +61,8 @@ class CameraSync(SuiteNode):
         self._reported = self._seen_faults = ""
         self._looks = 0
         self._publisher = self.create_lifecycle_publisher(Observation, "observation", qos.NEWEST)
-        # The state is only needed where there are pictures, so it is read when they come.
+        # The state is only needed where there are pictures, so it is read when they come, and now
+        # and then before, so that there is little to read when they do.
         joints = PolledSubscriber(self, JointState, contract.joint_states.topic, qos.HISTORY)
         joints.registerCallback(self._on_joints)
         self._polled = [joints]
@@ -73,6 +76,7 @@ class CameraSync(SuiteNode):
             self._listener.subscribe(
                 _TYPES[camera.transport], camera.topic, partial(self._on_image, name), qos.SENSOR
             )
+        self._listener.when_idle(_STATE_S, self._on_idle)
         self._listener.start()
 
     def destroy_node(self) -> None:
@@ -99,6 +103,10 @@ class CameraSync(SuiteNode):
             self._rate.tick(now_ns)
             self._latency.add("camera_to_observation", observation.stamp_ns, self.now_ns())
 
+    def _on_idle(self) -> None:
+        with self._lock:
+            self._read_state()
+
     def _read_state(self) -> None:
         for source in self._polled:
             source.poll()
@@ -117,7 +125,6 @@ class CameraSync(SuiteNode):
     def _watch(self) -> None:
         """Say on every change which stream keeps observations away; end if the contract misfits."""
         with self._lock:
-            self._read_state()
             now_ns = self.now_ns()
             misfits = self._assembler.misfits(now_ns)
             faults = self._assembler.faults(now_ns)

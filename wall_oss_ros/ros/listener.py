@@ -21,6 +21,7 @@ from wall_oss_ros.ros.filters import SimpleFilter
 from wall_oss_ros.ros.polling import NeverReady
 
 _NO_TIMEOUT = -1
+SECOND_NS = 1_000_000_000
 
 
 class ListenerThread:
@@ -39,6 +40,8 @@ class ListenerThread:
         self._subscriptions: list[Subscription[Any]] = []
         self._services: list[Service[Any, Any]] = []
         self._wake = GuardCondition(None, None, context=node.context)
+        self._timeout_ns = _NO_TIMEOUT
+        self._on_idle: Callable[[], None] = lambda: None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -60,6 +63,11 @@ class ListenerThread:
         self._services.append(
             self._node.create_service(kind, name, callback, callback_group=NeverReady())
         )
+
+    def when_idle(self, after_s: float, callback: Callable[[], None]) -> None:
+        """Call back whenever nothing came for `after_s` seconds; only before `start`."""
+        self._timeout_ns = round(after_s * SECOND_NS)
+        self._on_idle = callback
 
     def start(self) -> None:
         """Start waiting."""
@@ -87,30 +95,36 @@ class ListenerThread:
                     wait_set.add_subscription(subscription.handle)
                 for service in services:
                     wait_set.add_service(service.handle)
-                wait_set.wait(_NO_TIMEOUT)
+                wait_set.wait(self._timeout_ns)
                 if self._stopping.is_set():
                     return
                 # Asking all of them costs less than asking which are ready.
-                for subscription in subscriptions:
-                    self._take(subscription)
-                for service in services:
-                    self._answer(service)
+                came = [self._take(subscription) for subscription in subscriptions]
+                came += [self._answer(service) for service in services]
+                if not any(came):
+                    self._on_idle()
         except BaseException as error:  # reported, never swallowed: nobody listens any more
             self._on_error(error)
 
-    def _take(self, subscription: Subscription[Any]) -> None:
+    def _take(self, subscription: Subscription[Any]) -> int:
+        """Pass on what has come; return how much."""
+        count = 0
         while True:
             with subscription.handle:
                 taken = subscription.handle.take_message(subscription.msg_type, subscription.raw)
             if taken is None:
-                return
+                return count
             subscription.callback(taken[0])
+            count += 1
 
-    def _answer(self, service: Service[Any, Any]) -> None:
+    def _answer(self, service: Service[Any, Any]) -> int:
+        """Answer what was asked; return how much."""
+        count = 0
         while True:
             with service.handle:
                 request, header = service.handle.service_take_request(service.srv_type.Request)
             if header is None:
-                return
+                return count
             response = service.callback(request, service.srv_type.Response())
             service.send_response(response, header)
+            count += 1

@@ -20,6 +20,7 @@ from wall_oss_ros.core.errors import ContractError, WallOssError
 from wall_oss_ros.ros import qos
 from wall_oss_ros.ros.ending import Ending
 from wall_oss_ros.ros.parameters import declare
+from wall_oss_ros.ros.real_time import keep_freed_memory
 from wall_oss_ros.ros.stamps import to_stamp
 
 HEARTBEAT_HZ = 10.0
@@ -169,6 +170,7 @@ def run(create: Callable[[], SuiteNode], argv: Sequence[str] | None = None) -> i
     SIGINT and SIGTERM are handled here, not by rclpy, so that the node can still publish while it
     stops. A `WallOssError` ends with its sentence and status 1.
     """
+    keep_freed_memory()
     ending = Ending()
     node: SuiteNode | None = None
     with ending.on_signals():

@@ -1,4 +1,4 @@
-"""What Linux offers a control loop: real-time priority, locked memory, exact timers, a quiet heap.
+"""What Linux offers a control loop: priority, locked and kept memory, exact timers, a quiet heap.
 
 None of it needs a real-time kernel. What is refused is said once, with what to do about it, and the
 loop goes on without.
@@ -16,6 +16,8 @@ import threading
 _MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4  # sys/mman.h
 _PR_SET_TIMERSLACK = 29  # sys/prctl.h
 _CAP_IPC_LOCK = 14  # linux/capability.h
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
+_LARGEST_BLOCK = 32 * 1024 * 1024  # glibc takes no larger threshold
 
 # Allocations that are not given back before the youngest generation is collected.
 _GC_THRESHOLDS = (50_000, 50, 100)
@@ -80,6 +82,18 @@ def lock_memory() -> str | None:
 def use_exact_timers() -> None:
     """Let sleeps of the calling thread end when they are due, not up to 50 us later."""
     ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, 1, 0, 0, 0)
+
+
+def keep_freed_memory() -> None:
+    """Keep what is freed for what is allocated next.
+
+    glibc gives blocks of the size of a picture back to the kernel, which clears every page of the
+    next one: half a millisecond for three pictures of 448 x 448.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:  # another libc has none
+        mallopt(_M_MMAP_THRESHOLD, _LARGEST_BLOCK)
+        mallopt(_M_TRIM_THRESHOLD, 8 * _LARGEST_BLOCK)
 
 
 def quiet_garbage_collector() -> None:

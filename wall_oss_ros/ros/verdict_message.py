@@ -31,15 +31,3 @@ def verdict_message(
     message.header.stamp = to_stamp(chunk.stamp_ns)
     message.header.frame_id = frame
     return message
-
-
-def verdict_from(message: ChunkVerdictMessage) -> ChunkVerdict:
-    """Return the verdict of a message."""
-    return ChunkVerdict(
-        seq=message.seq,
-        epoch=message.epoch,
-        rows=message.rows,
-        safe_rows=message.safe_rows,
-        rule=message.rule,
-        reason=message.reason,
-    )

@@ -111,7 +111,10 @@ def _earliest(found: Iterable[BadRow | None]) -> BadRow | None:
 
 def _numbers(chunk: ActionChunk, rows: Array) -> Iterator[BadRow | None]:
     parts = [part for part in action_space.PARTS if chunk.commands(part)]
-    for column in np.flatnonzero(action_space.part_mask(parts)):
+    columns = np.flatnonzero(action_space.part_mask(parts))
+    if np.abs(rows[:, columns]).max(initial=0.0) <= _LARGEST:  # not so where any is NaN
+        return
+    for column in columns:
         field = next(f for f in action_space.FIELDS if column < f.start + f.size)
         limit = f"expected a number within {_LARGEST:.0e}"
         what = f"'{field.name}' is"

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from motions import assert_same
 from sample_robot import MS, SECOND, T0, home_state, make_chunk, moving_rows
 
+from wall_oss_ros.core.action_space import PARTS
 from wall_oss_ros.core.admission import ChunkOutcome
 from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.core.motion import Motion, at_rest
@@ -109,6 +110,31 @@ def test_a_chunk_of_an_old_epoch_is_refused(contract: RobotContract) -> None:
 
 def test_a_chunk_for_another_contract_is_refused(contract: RobotContract) -> None:
     assert outcome_of(contract, schema="0" * 16) is ChunkOutcome.SCHEMA
+
+
+@pytest.mark.parametrize(
+    ("part", "columns", "value"),
+    [
+        ("left_arm", slice(3, 9), 0.0),
+        ("right_arm", slice(13, 19), np.nan),
+        ("left_arm", 0, 1e30),
+        ("right_arm", 12, np.inf),
+        ("lift", 23, np.nan),
+        ("head", 25, -1e6),
+        ("left_gripper", 9, np.nan),
+        ("base", 21, np.inf),
+    ],
+)
+def test_a_chunk_whose_rows_are_no_poses_is_refused(
+    contract: RobotContract, part: str, columns: slice | int, value: float
+) -> None:
+    rows = moving_rows(contract, {0: 0.01}, 8)
+    rows[5, columns] = value
+    timeline = standing(contract)
+    assert timeline.offer(make_chunk(contract, T0, rows), T0) is ChunkOutcome.MALFORMED
+    others = [name for name in PARTS if name != part]
+    # What it does not command may be anything.
+    assert timeline.offer(make_chunk(contract, T0, rows, parts=others), T0) is ACCEPTED
 
 
 def test_a_chunk_from_the_future_is_refused(contract: RobotContract) -> None:

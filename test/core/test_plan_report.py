@@ -115,3 +115,14 @@ def test_it_says_how_late_the_chunk_was_taken(contract: RobotContract) -> None:
     assert (plan.consumed, plan.latency_s) == (pytest.approx(2.0), pytest.approx(0.1))
     assert plan.place == pytest.approx(1.0)
     assert plan.speed_scale == 1.0
+
+
+def test_what_a_chunk_does_not_command_is_the_state_it_was_made_from(
+    contract: RobotContract,
+) -> None:
+    timeline = standing(contract)
+    rows = moving_rows(contract, {0: 0.01})
+    rows[:, 23] = np.nan
+    parts = [part for part in action_space.PARTS if part != "lift"]
+    timeline.offer(make_chunk(contract, T0, rows, parts=parts), T0)
+    assert report(timeline).actions[:, 23] == pytest.approx(home_state(contract)[23])

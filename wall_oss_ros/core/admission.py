@@ -6,13 +6,21 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from enum import Enum
 
+import numpy as np
+
+from wall_oss_ros.core import action_space
 from wall_oss_ros.core.chunk import NANOSECONDS, ActionChunk
+from wall_oss_ros.core.motion import LINEAR_COLUMNS, LINEAR_PART
+from wall_oss_ros.core.rotation import matrix_from_rot6d
 from wall_oss_ros.core.timeline_settings import TimelineSettings
 
 # Verdicts that are kept for chunks that have not arrived.
 _MOST_VERDICTS = 16
 # Motion times are sums of many steps; this near to a row is at the row [s].
 AT_ROW_S = 1e-9
+# No robot's arm, lift or head is there [m] or [rad]; sums with much larger numbers lose the digits
+# that a smooth motion needs.
+_FARTHEST = 100.0
 
 
 class ChunkOutcome(Enum):
@@ -20,6 +28,7 @@ class ChunkOutcome(Enum):
 
     ACCEPTED = "accepted"
     SCHEMA = "made for another robot contract"
+    MALFORMED = "its rows are no poses"
     OLD_EPOCH = "from before a reset or another instruction"
     DUPLICATE = "it is the chunk being followed"
     OUT_OF_ORDER = "not newer than the chunk being followed"
@@ -96,6 +105,8 @@ class Admission:
         offered, prefix = (chunk.epoch, chunk.seq), self.prefix_of(chunk)
         if chunk.schema != self._schema:
             return ChunkOutcome.SCHEMA
+        if not _poses(chunk):
+            return ChunkOutcome.MALFORMED
         if chunk.epoch < self.taken[0]:
             return ChunkOutcome.OLD_EPOCH
         if offered == self.taken:
@@ -113,3 +124,18 @@ class Admission:
         if self._settings.look_ahead and prefix and prefix.safe_rows * chunk.dt <= passed_s:
             return ChunkOutcome.UNSAFE
         return ChunkOutcome.ACCEPTED
+
+
+def _poses(chunk: ActionChunk) -> bool:
+    """Return whether all commanded rows are places and orientations."""
+    idle = [not chunk.commands(part) for part in LINEAR_PART]
+    linear = np.where(idle, 0.0, chunk.actions[:, LINEAR_COLUMNS])
+    if not np.all(np.isfinite(chunk.actions[:, chunk.mask])) or np.abs(linear).max() >= _FARTHEST:
+        return False
+    try:
+        for side in action_space.SIDES:
+            if chunk.commands(f"{side}_arm"):
+                matrix_from_rot6d(chunk.actions[:, action_space.ROTATION[side]])
+    except ValueError:
+        return False
+    return True

@@ -33,7 +33,8 @@ def committed_plan(
     following = moving and timeline.following and timeline.place < rows - 1
     actions = np.empty((0, action_space.ACTION_DIM))
     if following and chunk is not None:
-        actions = np.array(chunk.actions[:rows])
+        # What a chunk does not command means nothing; the policy is told the state it saw.
+        actions = np.where(chunk.mask, chunk.actions[:rows], chunk.anchor)
         last = min(rows - 1, timeline.joined_until)
         for row in range(max(0, math.floor(timeline.place)), math.floor(last) + 1):
             motion = timeline.ahead(float(row))

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from wall_oss_ros.core import rotation
 from wall_oss_ros.core.assembler import AssemblerSettings, ObservationAssembler
 from wall_oss_ros.core.chunk import NANOSECONDS, ActionChunk
 from wall_oss_ros.core.command import RobotCommand
@@ -20,6 +21,7 @@ from wall_oss_ros.core.executor import ChunkExecutor, ExecutorSettings
 from wall_oss_ros.core.observation import Observation
 from wall_oss_ros.core.policy import Policy
 from wall_oss_ros.core.policy_session import PolicySession, PolicySettings
+from wall_oss_ros.core.pose import Pose
 from wall_oss_ros.core.safety import Boundaries, SafetySettings, SafetySupervisor, rule_set
 from wall_oss_ros.core.safety.look_ahead import LookAhead
 from wall_oss_ros.core.safety.look_ahead_settings import LookAheadSettings
@@ -130,7 +132,10 @@ class Lockstep:
         sample = self.robot.joint_sample()
         self._assembler.push_joints(sample, now_ns)
         if self._tick % _ODOMETRY_TICKS == 0:
-            self._assembler.push_twist(now_ns, now_ns, self.robot.odometry()[1])
+            (x, y, yaw), twist = self.robot.odometry()
+            self._assembler.push_twist(now_ns, now_ns, twist)
+            pose = Pose(np.array([x, y, 0.0]), rotation.matrix_from_rpy([0.0, 0.0, yaw]))
+            self.supervisor.locate_base(pose, now_ns)
         if self._tick % self._picture_ticks == 0:
             self._think(self.observe())
         if self._tick % _CONTROL_TICKS == 0:

@@ -1,6 +1,6 @@
 """Turn nested mappings (from YAML) into the contract's dataclasses, and say exactly what is wrong.
 
-Works from the dataclass fields alone, so a new key is one line in `model.py`.
+Works from the dataclass fields alone, so a new key is one line in one of them.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,10 @@ from nav_msgs.msg import Odometry
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from sensor_msgs.msg import Image, JointState
+
+sys.path.insert(0, str(Path(__file__).parent))  # for supervised.py
+
+from supervised import Scene
 
 from wall_oss_ros.core.contract import RobotContract, load_contract
 from wall_oss_ros.ros import qos
@@ -173,3 +178,10 @@ def bench() -> Iterator[Callable[..., Bench]]:
 def contract() -> RobotContract:
     """Return the simulated robot's contract."""
     return load_contract(CONTRACT)
+
+
+@pytest.fixture
+def scene(bench, contract, fake_drivers) -> Scene:
+    """Return an active supervisor with everything around it."""
+    table = bench()
+    return Scene(table, contract, fake_drivers(table, contract))

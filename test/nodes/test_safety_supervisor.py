@@ -4,97 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from geometry_msgs.msg import TwistStamped
+from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.node import Node
 from std_msgs.msg import Bool, Header
-from std_srvs.srv import SetBool, Trigger
+from std_srvs.srv import Trigger
+from supervised import BEATING, Scene
 from trajectory_msgs.msg import JointTrajectory
 
-from wall_oss_ros.core.command import RobotCommand
 from wall_oss_ros.msg import RobotCommand as RobotCommandMessage
 from wall_oss_ros.msg import SafetyState
-from wall_oss_ros.nodes.safety_supervisor import SafetySupervisorNode
 from wall_oss_ros.ros import qos
-from wall_oss_ros.ros.command_message import command_message
-from wall_oss_ros.ros.stamps import to_stamp
-
-BEATING = ("camera_sync", "policy", "chunk_executor")
-
-
-class Scene:
-    """An active supervisor, fake drivers, and a tester that speaks for the executor."""
-
-    def __init__(self, table, contract, drivers) -> None:
-        self.table, self.contract, self.drivers = table, contract, drivers
-        self.sent = {
-            controller.topic: table.collect(JointTrajectory, controller.topic, qos.EVENTS)
-            for controller in contract.joint_controllers.values()
-        }
-        self.left = self.sent[contract.arms["left"].controller.topic]
-        self.base = table.collect(TwistStamped, contract.base.controller.topic, qos.EVENTS)
-        self.sent[contract.base.controller.topic] = self.base
-        self.states = table.collect(SafetyState, "safety/state", qos.STATE)
-        self.beating = set(BEATING)
-        self.speed = 0.0
-        self.base_twist = np.zeros(3)
-        self.wrist = contract.home["arm_left_7_joint"]
-        self.commanding = True
-        self._beats = table.node.create_publisher(Header, "heartbeat", qos.EVENTS)
-        self._commands = table.node.create_publisher(RobotCommandMessage, "command", qos.command())
-        self.estop_input = table.node.create_publisher(Bool, "safety/estop_input", qos.STATE)
-        table.every(0.05, self._beat)
-        table.every(0.01, self._command)
-        self.node = table.add(SafetySupervisorNode())
-
-    def _beat(self) -> None:
-        for name in self.beating:
-            header = Header(frame_id=name)
-            header.stamp = to_stamp(self.table.now_ns())
-            self._beats.publish(header)
-
-    def _command(self) -> None:
-        if not self.commanding:
-            return
-        self.wrist += 0.01 * self.speed
-        positions = {n: self.contract.home[n] for n in self.contract.limited_joints}
-        positions["arm_left_7_joint"] = self.wrist
-        velocities = dict.fromkeys(positions, 0.0)
-        velocities["arm_left_7_joint"] = self.speed
-        parts = self.contract.commanded_parts - {"left_gripper", "right_gripper"}
-        command = RobotCommand(
-            self.table.now_ns(), 1, 1, parts, positions, velocities, {}, {}, self.base_twist
-        )
-        message = command_message(command, self.contract)
-        message.left_tool.orientation.w = message.right_tool.orientation.w = 1.0
-        self._commands.publish(message)
-        # The robot follows.
-        self.drivers.positions["arm_left_7_joint"] = self.wrist
-
-    def enable(self):
-        return self.table.call(
-            SetBool, "safety_supervisor/enable_motion", SetBool.Request(data=True)
-        )
-
-    def enable_for_sure(self) -> None:
-        answers = []
-        self.table.spin_until(
-            lambda: answers.append(self.enable()) or answers[-1].success, "motion"
-        )
-        self.clear()
-
-    def clear(self) -> None:
-        for messages in self.sent.values():
-            messages.clear()
-
-    def wait(self, mode: int) -> SafetyState:
-        self.states.clear()
-        self.table.spin_until(lambda: self.states and self.states[-1].mode == mode, f"mode {mode}")
-        return self.states[-1]
-
-
-@pytest.fixture
-def scene(bench, contract, fake_drivers):
-    table = bench()
-    return Scene(table, contract, fake_drivers(table, contract))
 
 
 def test_nothing_reaches_the_controllers_before_motion_is_enabled(scene):
@@ -126,48 +45,6 @@ def test_a_command_faster_than_the_limit_is_slowed_and_counted(scene):
     assert "arm_left_7_joint" in state.last_reason
     counts = dict(zip(state.rule_names, state.rule_limited, strict=True))
     assert counts["joint_limits"] > 0
-
-
-def test_the_estop_service_holds_every_joint_and_latches(scene):
-    scene.enable_for_sure()
-    scene.base_twist = np.array([0.2, 0.0, 0.0])
-    scene.table.spin_until(lambda: scene.base and scene.base[-1].twist.linear.x > 0.05, "driving")
-    assert scene.table.call(Trigger, "safety_supervisor/estop", Trigger.Request()).success
-    scene.clear()
-    scene.table.spin_until(lambda: len(scene.left) > 1 and len(scene.base) > 5, "a hold")
-    assert all(not any(message.points[0].velocities) for message in scene.left)
-    assert all(message.twist.linear.x == 0.0 for message in scene.base)
-    state = scene.wait(SafetyState.ESTOP)
-    assert state.latched_causes == ["service ~/estop was called"]
-    refused = scene.enable()
-    assert not refused.success
-    assert "e-stop is latched" in refused.message
-
-
-def test_a_pressed_input_must_be_released_before_reset_and_motion_enabled_after_it(scene):
-    scene.enable_for_sure()
-    scene.estop_input.publish(Bool(data=True))
-    state = scene.wait(SafetyState.ESTOP)
-    assert not state.reset_possible
-    refused = scene.table.call(Trigger, "safety_supervisor/reset", Trigger.Request())
-    assert not refused.success
-    assert "still pressed" in refused.message
-    scene.estop_input.publish(Bool(data=False))
-    scene.states.clear()
-    scene.table.spin_until(lambda: scene.states and scene.states[-1].reset_possible, "release")
-    assert scene.states[-1].mode == SafetyState.ESTOP  # released is not reset
-    assert scene.table.call(Trigger, "safety_supervisor/reset", Trigger.Request()).success
-    assert not scene.wait(SafetyState.STOPPED).motion_enabled  # reset is not enable
-    scene.enable_for_sure()
-    scene.wait(SafetyState.NOMINAL)
-
-
-def test_an_estop_input_of_a_publisher_that_keeps_nothing_is_heard_too(scene):
-    scene.enable_for_sure()
-    publisher = scene.table.node.create_publisher(Bool, "safety/estop_input", qos.EVENTS)
-    scene.table.spin_until(lambda: publisher.get_subscription_count(), "a connection")
-    publisher.publish(Bool(data=True))
-    scene.wait(SafetyState.ESTOP)
 
 
 @pytest.mark.parametrize("node", BEATING)
@@ -212,3 +89,131 @@ def test_motion_is_refused_while_the_robot_moves(scene):
     answer = scene.enable()
     assert not answer.success
     assert "arm_left_2_joint" in answer.message
+
+
+def test_deactivation_brings_the_robot_to_rest_before_the_topics_are_quiet(scene):
+    scene.enable_for_sure()
+    scene.speed = 0.5
+    scene.table.spin_until(
+        lambda: scene.left and scene.left[-1].points[0].velocities[-1] > 0.3, "motion"
+    )
+    scene.node.trigger_deactivate()
+    scene.table.spin_for(0.2)
+    speeds = [message.points[0].velocities[-1] for message in scene.left]
+    assert speeds[-1] == 0.0
+    # Not at once: within the acceleration and jerk of the joint.
+    assert any(0.0 < speed < 0.25 for speed in speeds[-30:])
+
+
+def test_without_a_held_dead_man_switch_nothing_moves_and_releasing_it_stops(
+    bench, contract, fake_drivers
+):
+    table = bench(dead_man_required=True)
+    scene = Scene(table, contract, fake_drivers(table, contract))
+    switch = table.node.create_publisher(Bool, "safety/dead_man", qos.SENSOR)
+    held = [True]
+    refused = scene.enable()
+    assert not refused.success
+    timer = table.every(0.05, lambda: switch.publish(Bool(data=held[0])))
+    scene.enable_for_sure()
+    table.spin_for(0.3)
+    assert scene.wait(SafetyState.NOMINAL).motion_enabled
+    held[0] = False
+    state = scene.wait(SafetyState.STOPPED)
+    assert "dead_man" in state.latched_causes[0]
+    held[0] = True
+    scene.enable_for_sure()
+    timer.cancel()  # whoever holds it, or its cable, is gone
+    assert "dead_man" in scene.wait(SafetyState.STOPPED).latched_causes[0]
+
+
+def test_a_second_publisher_of_a_controller_topic_stops_the_robot_and_is_named(scene):
+    scene.enable_for_sure()
+    topic = scene.contract.arms["left"].controller.topic
+    intruder = Node("intruder")
+    intruder.create_publisher(JointTrajectory, topic, qos.EVENTS)
+    state = scene.wait(SafetyState.STOPPED)
+    assert "/intruder" in state.latched_causes[0]
+    assert topic in state.latched_causes[0]
+    assert "intruder" in scene.enable().message
+    intruder.destroy_node()
+
+
+def test_a_second_publisher_of_commands_stops_the_robot_and_both_are_named(scene):
+    scene.enable_for_sure()
+    intruder = Node("intruder")
+    intruder.create_publisher(RobotCommandMessage, "command", qos.command())
+    cause = scene.wait(SafetyState.STOPPED).latched_causes[0]
+    assert "/intruder" in cause
+    assert "/tester" in cause
+    intruder.destroy_node()
+
+
+def test_a_controller_that_nobody_runs_keeps_motion_disabled_and_is_named(
+    bench, contract, fake_drivers
+):
+    table = bench()
+    scene = Scene(table, contract, fake_drivers(table, contract), deaf={"torso_controller"})
+    table.spin_for(0.8)
+    answer = scene.enable()
+    assert not answer.success
+    assert "torso_controller/joint_trajectory" in answer.message
+    assert "arm_left" not in answer.message
+
+
+def test_in_shadow_mode_it_judges_and_says_so_and_sends_nothing(bench, contract, fake_drivers):
+    table = bench(shadow=True)
+    scene = Scene(table, contract, fake_drivers(table, contract))
+    scene.enable_for_sure()
+    scene.speed = 4.0
+    state = scene.wait(SafetyState.LIMITED)
+    assert state.shadow
+    table.call(Trigger, "safety_supervisor/estop", Trigger.Request())
+    scene.wait(SafetyState.ESTOP)
+    assert not any(scene.sent.values())
+
+
+def test_drivers_hear_that_the_loop_runs_and_that_it_ended(scene):
+    beats = scene.table.collect(Header, "safety/heartbeat", qos.HEARTBEAT)
+    scene.table.spin_until(lambda: len(beats) > 10, "heartbeats")
+    missed = []
+    listener = Node("driver")
+    listener.create_subscription(
+        Header,
+        "safety/heartbeat",
+        lambda message: None,
+        qos.HEARTBEAT,
+        event_callbacks=SubscriptionEventCallbacks(deadline=missed.append),
+    )
+    scene.table.executor.add_node(listener)
+    scene.table.spin_for(0.3)
+    scene.node.trigger_deactivate()
+    scene.table.spin_for(0.05)  # one may be on its way
+    beats.clear()
+    scene.table.spin_until(lambda: missed, "a missed deadline")
+    assert beats == []
+    scene.table.executor.remove_node(listener)
+    listener.destroy_node()
+
+
+def test_the_state_tells_distances_checks_loop_and_latencies(scene):
+    scene.enable_for_sure()
+    scene.table.spin_for(0.3)
+    state = scene.wait(SafetyState.NOMINAL)
+    assert 0.0 < state.zone_distance < 2.0
+    assert "workspace" in state.nearest_zone or "zone" in state.nearest_zone
+    assert state.arm_distance > 0.0
+    assert " and " in state.nearest_links
+    assert {check.name for check in state.reset_checks} >= {"latched", "standing"}
+    assert not state.reset_possible
+    assert state.reset_blocker == next(c.reason for c in state.reset_checks if not c.ok)
+    assert all(check.ok for check in state.enable_checks)
+    assert len(state.lateness_counts) == len(state.lateness_bounds_ms) + 1
+    assert sum(state.lateness_counts) > 10
+    assert not state.real_time
+    assert all(value > 0.0 for value in state.tick_ms)
+    first, second = state.latency
+    assert (first.name, second.name) == ("command_to_controller", "camera_to_controller")
+    assert first.count >= 1
+    assert not state.shadow
+    assert state.estop_inputs == []

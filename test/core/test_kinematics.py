@@ -275,7 +275,9 @@ def test_forward_kinematics_does_not_disturb_a_running_step(
         ({}, {"elbow": 0.0}, DT, "elbow"),
         ({}, {"head_1_joint": float("inf")}, DT, "head_1_joint"),
         ({"left": Pose(np.zeros(3), np.eye(3))}, {"arm_left_1_joint": 0.0}, DT, "its arm's target"),
-        ({}, {}, 0.0, "above 0"),
+        ({"left": Pose(np.full(3, 1e9), np.eye(3))}, {}, DT, "within 1000 m"),
+        ({}, {}, 0.0, "dt 0.0 s"),
+        ({}, {}, float("nan"), "dt nan s"),
     ],
 )
 def test_wrong_input_is_refused_and_nothing_moves(

@@ -110,16 +110,19 @@ class InverseKinematics(ForwardKinematics, Protocol):
     """Tool poses to joint positions, one bounded step at a time."""
 
     def seed(self, positions: Mapping[str, float]) -> None:
-        """Start from these (measured) joint positions."""
+        """Start at rest from these (measured) joint positions."""
 
     def step(
         self, targets: Mapping[str, Pose], direct: Mapping[str, float], dt: float
     ) -> JointStep:
         """Move towards the targets for `dt` seconds within position and velocity limits.
 
+        Accelerations keep their limits too, but where that would mean to come nearer than the
+        contract's clearance, or to leave a joint's range: distance and range come first.
+
         Args:
-            targets: tool pose by side, in the arm's frame; a side that is absent keeps still.
+            targets: tool pose by side, in the arm's frame; a side that is absent comes to rest.
             direct: positions of joints that are commanded as joints (lift, head) [m] or [rad];
-                approached within their velocity limits, absent ones keep still.
+                approached within the same limits, absent ones come to rest.
             dt: step [s].
         """

@@ -105,11 +105,11 @@ class MinkKinematics:
             targets: tool pose by side in the arm's frame; an absent side comes to rest.
             direct: positions of joints commanded as joints [rad] or [m]: lift, head, or the joints
                 of an arm that has no target.
-            dt: step [s], above 0.
+            dt: step [s], 1 us to 10 s.
 
         Raises:
             ValueError: before `seed`, for an unknown or doubly commanded joint, a non-finite
-                target, or a `dt` not above 0.
+                target, or a `dt` that is no step.
         """
         return self._solver.step(targets, direct, dt)
 

@@ -35,6 +35,8 @@ from wall_oss_ros.kinematics.tool_error import (
     ToolError,
 )
 
+# A step outside this is a broken clock.
+_SHORTEST_S, _LONGEST_S = 1e-6, 10.0
 _POSTURE_TIME_S = 0.5
 # Keeps the program strictly convex.
 _DAMPING = 1e-6
@@ -199,6 +201,8 @@ class StepSolver:
 
         The rows see to that but for linearisation, and for joints that are commanded directly.
         """
+        # NaN never leaves: the poses of such a step would be as unknown as the step.
+        move = move if np.all(np.isfinite(move)) else np.zeros(len(move))
         self._configuration.update(before + move)
         gap = self._clearance.measure(self._configuration.data)[0]
         if gap < self._stop_m and gap < self._gap_m:
@@ -227,8 +231,8 @@ class StepSolver:
     def _check(self, targets: Mapping[str, Pose], direct: Mapping[str, float], dt: float) -> None:
         if not self._seeded:
             raise ValueError("seed() with measured positions before step()")
-        if not 0.0 < dt < math.inf:
-            raise ValueError(f"dt {dt} s; expected above 0 and finite")
+        if not _SHORTEST_S <= dt <= _LONGEST_S:
+            raise ValueError(f"dt {dt} s; expected {_SHORTEST_S} to {_LONGEST_S} s")
         check_direct(self._frames, self._contract, targets, direct)
 
 

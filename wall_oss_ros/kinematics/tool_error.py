@@ -17,6 +17,9 @@ POSITION_COST, ROTATION_COST = 1.0, 0.3
 # Small against the tool costs: it decides only the elbow, the free seventh joint.
 POSTURE_COST = 1e-2
 
+# No arm is near as long; squares of larger numbers would overflow sooner or later.
+_FURTHEST_M = 1000.0
+
 
 class Goal(NamedTuple):
     """A pose in numbers that MuJoCo's functions take, in the arm's frame.
@@ -58,13 +61,19 @@ class ToolError:
         """Return targets by side.
 
         Raises:
-            ValueError: for an arm that the robot lacks, or a target that is not finite.
+            ValueError: for an arm that the robot lacks, or a target that is not finite or absurdly
+                far.
         """
         for side, target in targets.items():
             if side not in self._frames.sides:
                 raise ValueError(f"target for '{side}'; arms are {sorted(self._frames.sides)}")
             if not math.isfinite(float(target.position.sum() + target.rotation.sum())):
                 raise ValueError(f"target of the {side} arm is not finite")
+            if float(np.abs(target.position).max()) > _FURTHEST_M:
+                raise ValueError(
+                    f"target of the {side} arm at {target.position} m; expected within "
+                    f"{_FURTHEST_M:.0f} m of its frame"
+                )
         return {side: Goal.of(target) for side, target in targets.items()}
 
     def tool(self, data: mujoco.MjData, side: str) -> Goal:

@@ -10,6 +10,11 @@ from wall_oss_ros.cli.bench.rig import Rig
 
 Action = Callable[[Rig], None]
 
+# The graphs of the trials: all topics watched; no listener on the controller topics but the robot;
+# all nodes on simulated time.
+USUAL, UNWATCHED, SIMULATED_TIME = "usual", "unwatched", "simulated time"
+STAGES = (USUAL, UNWATCHED, SIMULATED_TIME)
+
 
 def nothing(rig: Rig) -> None:
     """Do nothing."""
@@ -31,7 +36,7 @@ class Fault:
         before: what must be so first; its time does not count.
         settle_s: what is under way when it heals may end for so long [s].
         resumes: whether motion may go on by itself when it heals; else a person must enable it.
-        simulated_time: whether it needs a graph that follows simulated time.
+        stage: which graph it needs, one of `STAGES`.
     """
 
     name: str
@@ -45,4 +50,4 @@ class Fault:
     before: Action = nothing
     settle_s: float = 0.0
     resumes: bool = False
-    simulated_time: bool = False
+    stage: str = USUAL

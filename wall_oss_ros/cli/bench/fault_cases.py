@@ -11,7 +11,7 @@ import signal
 from collections.abc import Iterator
 from functools import partial
 
-from wall_oss_ros.cli.bench.fault import Action, Fault
+from wall_oss_ros.cli.bench.fault import SIMULATED_TIME, STAGES, UNWATCHED, Action, Fault
 from wall_oss_ros.cli.bench.fault_chunks import chunk_faults
 from wall_oss_ros.cli.bench.reactions import (
     Reaction,
@@ -34,6 +34,8 @@ _KILLED = {
     "sim_robot": ("joint states end", revoked("joint")),
 }
 _HEARTBEAT_S, _HALT_S = 0.9, 0.5
+# How long the last chunk's rows and the slowing down take, and a picture may stand still [s].
+_ROWS_S, _FROZEN_S = 2.8, 0.7
 
 
 def faults() -> tuple[Fault, ...]:
@@ -49,7 +51,7 @@ def faults() -> tuple[Fault, ...]:
         *_controller_faults(),
         *_clock_faults(),
     ]
-    return tuple(sorted(every, key=lambda fault: fault.simulated_time))
+    return tuple(sorted(every, key=lambda fault: STAGES.index(fault.stage)))
 
 
 def chosen(names: str) -> tuple[Fault, ...]:
@@ -96,15 +98,16 @@ def _ended_processes() -> Iterator[Fault]:
 
 
 def _camera_faults() -> Iterator[Fault]:
-    for fault, what, within_s in (
-        ("silence", "stopped", 3.0),
-        ("freeze", "frozen: stamps go on, pixels do not", 3.5),
-        ("stall", "frozen: stamps stand, too", 3.5),
-        ("past", "10 s in the past", 3.0),
-        ("resize", "wrong size", 3.0),
-        ("encoding", "unknown encoding", 3.0),
+    for fault, what in (
+        ("silence", "stopped"),
+        ("freeze", "frozen: stamps go on, pixels do not"),
+        ("stall", "frozen: stamps stand, too"),
+        ("past", "10 s in the past"),
+        ("resize", "wrong size"),
+        ("encoding", "unknown encoding"),
     ):
-        yield _starving(f"camera_{fault}", f"camera {what}", _CAMERA, fault, within_s)
+        late_s = _FROZEN_S if fault == "freeze" else 0.0
+        yield _starving(f"camera_{fault}", f"camera {what}", _CAMERA, fault, late_s)
 
 
 def _state_faults() -> Iterator[Fault]:
@@ -124,17 +127,17 @@ def _state_faults() -> Iterator[Fault]:
             still_s=1.0,
             heal=_make("joint_states", "none"),
         )
-    yield _starving("odometry_silence", "odometry stopped", "odometry", "silence", 3.0)
+    yield _starving("odometry_silence", "odometry stopped", "odometry", "silence")
 
 
-def _starving(name: str, title: str, stream: str, fault: str, within_s: float) -> Fault:
+def _starving(name: str, title: str, stream: str, fault: str, noticed_s: float = 0.0) -> Fault:
     return Fault(
         name,
         title,
         "no new chunks; rows run out, arms hold, base stops",
         _make(stream, fault),
-        starved_and_at_rest,
-        within_s=within_s,
+        starved_and_at_rest(noticed_s),
+        within_s=noticed_s + _ROWS_S,
         still_s=0.0,  # from the reaction on
         heal=_make(stream, "none"),
         resumes=True,
@@ -253,6 +256,7 @@ def _controller_faults() -> Iterator[Fault]:
         within_s=1.5,
         still_s=2.0,
         heal=_make("left_arm", "none"),
+        stage=UNWATCHED,
     )
 
 
@@ -266,7 +270,7 @@ def _clock_faults() -> Iterator[Fault]:
             revoked(),
             within_s=0.6,
             still_s=1.1,
-            simulated_time=True,
+            stage=SIMULATED_TIME,
         )
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from wall_oss_ros.cli.bench.fault import Fault
+from wall_oss_ros.cli.bench.fault import SIMULATED_TIME, UNWATCHED, Fault
 from wall_oss_ros.cli.bench.fault_cases import chosen
 from wall_oss_ros.cli.bench.fault_trial import Trial, try_fault
 from wall_oss_ros.cli.bench.monitor import WATCHED
@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     log = TrialLog(options.log, frozenset(field.name for field in fields(Trial)))
     trials = 1 if options.quick else options.trials or _TRIALS
     begin = time.monotonic()
-    for _, group in groupby(wanted, key=lambda fault: fault.simulated_time):
+    for _, group in groupby(wanted, key=lambda fault: fault.stage):
         _make_trials(tuple(group), trials, log, options)
     made = [trial for fault in wanted for trial in _made(log, fault)]
     print(f"\n{(time.monotonic() - begin) / 60:.1f} minutes\n\n{report(wanted, made)}")
@@ -77,16 +77,21 @@ def _make_trials(
 ) -> None:
     """Make the missing trials of faults that share a graph."""
     rng = random.Random(options.trial_seed)
-    failures = 0
+    failures, stage = 0, faults[0].stage
     while missing := [fault for fault in faults if len(_made(log, fault)) < trials]:
         before = len(log.records)
         arguments = {
             "image_size": str(options.image_size),
-            "use_sim_time": str(faults[0].simulated_time).lower(),
+            "use_sim_time": str(stage == SIMULATED_TIME).lower(),
             "log_level": "warn",
         }
         try:
-            with exercising(WATCHED, arguments=arguments, node_log=options.node_log) as rig:
+            with exercising(
+                WATCHED,
+                controllers=stage != UNWATCHED,
+                arguments=arguments,
+                node_log=options.node_log,
+            ) as rig:
                 for fault in missing:
                     for number in range(len(_made(log, fault)) + 1, trials + 1):
                         trial = _make_trial(rig, fault, rng.uniform(0.0, _LONGEST_DELAY_S), log)

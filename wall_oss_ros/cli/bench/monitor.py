@@ -165,14 +165,13 @@ class Monitor:
         except IndexError:
             raise BringUpError(f"nothing arrived on '{topic}' yet") from None
 
+    def watches(self, topic: str) -> bool:
+        """Return whether it listens to a topic."""
+        return topic in self._arrivals
+
     def heard(self, topic: str) -> bool:
         """Return whether anything arrived yet."""
         return bool(self._arrivals[topic])
-
-    def forget(self) -> None:
-        """Drop everything that arrived so far."""
-        for kept in self._arrivals.values():
-            kept.clear()
 
     def _keeper(self, topic: str, kind: type) -> Callable[[bytes], None]:
         keep = self._arrivals[topic].append

@@ -1,4 +1,4 @@
-"""What the robot really did, from the simulator's truth: speeds, rest, how far anything moved."""
+"""What the robot really did, from the simulator's truth: whether it rests, how far it moved."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from wall_oss_ros.cli.bench.monitor import Arrival
 from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.ros.sim_outputs import BASE_NAMES
-from wall_oss_ros.ros.stamps import to_ns
 
 Array = NDArray[np.float64]
 
@@ -19,8 +18,6 @@ Array = NDArray[np.float64]
 _STANDING_TURN, _STANDING_SLIDE = 0.02, 0.004
 # For so long it must stand to be at rest [ns].
 _REST_NS = 60_000_000
-# Speeds are taken over so many samples of 5 ms, where these came evenly.
-_MEAN_SAMPLES, _UNEVEN = 10, 1.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,13 +26,11 @@ class Track:
 
     Attributes:
         ns: (n,) when each sample arrived [ns, monotonic].
-        stamps_ns: (n,) when each was measured, on the simulator's clock [ns].
         positions: (n, j) [rad] or [m], in the order of `Axes.names`.
         speeds: (n, j) [rad/s] or [m/s], not negative.
     """
 
     ns: NDArray[np.int64]
-    stamps_ns: NDArray[np.int64]
     positions: Array
     speeds: Array
 
@@ -51,16 +46,10 @@ class Movement:
 
 
 class Axes:
-    """The joints of a robot and the three of its base, with their limits."""
+    """The joints of a robot and the three of its base."""
 
     def __init__(self, contract: RobotContract) -> None:
         self.names = (*contract.joint_names, *BASE_NAMES)
-        base = contract.base
-        limits = {name: joint.velocity for name, joint in contract.limited_joints.items()}
-        limits.update({each.joint: each.velocity for each in contract.grippers.values()})
-        slow = (base.linear_velocity, base.angular_velocity) if base is not None else (1.0, 1.0)
-        limits.update(zip(BASE_NAMES, (slow[0], slow[0], slow[1]), strict=True))
-        self._limits = np.array([limits[name] for name in self.names])
         sliding = {name for name, each in contract.limited_joints.items() if _slides(each)}
         sliding |= {each.joint for each in contract.grippers.values() if _slides(each)}
         sliding |= set(BASE_NAMES[:2])
@@ -78,7 +67,6 @@ class Axes:
         velocities = np.array([each.message.velocity for each in arrivals], np.float64)
         return Track(
             np.array([each.ns for each in arrivals], np.int64),
-            np.array([to_ns(each.message.header.stamp) for each in arrivals], np.int64),
             positions.reshape(-1, count),
             np.abs(velocities.reshape(-1, count)),
         )
@@ -101,22 +89,11 @@ class Axes:
             return None
         return int(track.ns[first])
 
-    def speed_share(self, track: Track) -> tuple[float, str]:
-        """Return the largest speed as a share of its limit in the contract, and of which axis.
-
-        Speeds are means over `_MEAN_SAMPLES`: a servo shivers about what it is sent.
-        """
-        apart = _MEAN_SAMPLES
-        if len(track.ns) <= apart:
-            return 0.0, ""
-        way = np.abs(track.positions[apart:] - track.positions[:-apart])
-        time_s = (track.stamps_ns[apart:] - track.stamps_ns[:-apart]) * 1e-9
-        even = (time_s > 0.0) & (time_s < _UNEVEN * np.median(time_s))  # no gap, no clock jump
-        if not np.any(even):
-            return 0.0, ""
-        shares = (way[even] / time_s[even, None] / self._limits).max(axis=0)
-        most = int(np.argmax(shares))
-        return float(shares[most]), self.names[most]
+    def moving(self, track: Track) -> str:
+        """Return which axes move, and how fast [rad/s] or [m/s], in words."""
+        most = track.speeds.max(axis=0, initial=0.0)
+        found = np.flatnonzero(most > self._standing)
+        return ", ".join(f"{self.names[i]} at {most[i]:.3f}" for i in found) or "nothing"
 
     def movement(self, track: Track) -> Movement:
         """Return the largest distance between any two places of an axis."""

@@ -50,13 +50,21 @@ def at_rest(part: str | None = None) -> Reaction:
     return reaction
 
 
-def starved_and_at_rest(rig: Rig, since_ns: int) -> int | None:
-    """No new chunks come, their rows run out, everything stands."""
-    if rig.executor.state not in (ExecutorState.STARVED, ExecutorState.DISABLED):
-        return None
-    if rig.monitor.since(CHUNKS, since_ns + _ON_THE_WAY_NS):
-        return None
-    return at_rest()(rig, since_ns)
+def starved_and_at_rest(noticed_s: float = 0.0) -> Reaction:
+    """No new chunks come, their rows run out, everything stands.
+
+    Args:
+        noticed_s: after so long no observation may be made any more [s].
+    """
+
+    def reaction(rig: Rig, since_ns: int) -> int | None:
+        if rig.executor.state not in (ExecutorState.STARVED, ExecutorState.DISABLED):
+            return None
+        if rig.monitor.since(CHUNKS, since_ns + round(noticed_s * 1e9) + _ON_THE_WAY_NS):
+            return None
+        return at_rest()(rig, since_ns)
+
+    return reaction
 
 
 def chunk_refused(rig: Rig, since_ns: int) -> int | None:

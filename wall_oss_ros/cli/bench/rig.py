@@ -10,6 +10,7 @@ from typing import Any
 
 from std_msgs.msg import Bool
 
+from wall_oss_ros.cli.bench.commanded import commanded_share
 from wall_oss_ros.cli.bench.intruder import Intruder
 from wall_oss_ros.cli.bench.monitor import (
     CHUNKS,
@@ -85,6 +86,13 @@ class Rig:
         if until_ns is not None:
             arrivals = [each for each in arrivals if each.ns <= until_ns]
         return self.axes.track(arrivals)
+
+    def commanded_share(self, since_ns: int) -> tuple[float, str]:
+        """Return the largest speed sent to a controller since a time, as a share of its limit."""
+        contract = self.session.contract
+        watched = [topic for topic in contract.controller_topics if self.monitor.watches(topic)]
+        told = {topic: self.monitor.since(topic, since_ns) for topic in watched}
+        return commanded_share(contract, told)
 
     def wait(self, condition: Callable[[], bool], timeout_s: float) -> bool:
         """Wait until a condition holds; return whether it did in time."""

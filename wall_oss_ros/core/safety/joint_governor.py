@@ -42,14 +42,12 @@ class JointMotion:
         positions: (n,) [rad] or [m].
         velocities: (n,) [rad/s] or [m/s].
         accelerations: (n,) [rad/s^2] or [m/s^2].
-        midway: (n,) positions half of the braking time later.
         rest: (n,) positions where all have come to rest.
     """
 
     positions: Array
     velocities: Array
     accelerations: Array
-    midway: Array
     rest: Array
 
 
@@ -91,7 +89,7 @@ class JointGovernor:
     def seed(self, positions: Array) -> None:
         """Start at rest from these positions (n,)."""
         here = np.array(positions, dtype=np.float64)
-        self.state = JointMotion(here, self._zero, self._zero, here, here)
+        self.state = JointMotion(here, self._zero, self._zero, here)
         # Divided differences of what was commanded: velocity, acceleration, and the steps' times.
         self._slope, self._bend = self._zero, self._zero
         self._last_dt, self._last_but_one_dt = 0.0, 0.0
@@ -148,6 +146,13 @@ class JointGovernor:
         """Propose the first tick of braking all joints, each as fast as its limits allow."""
         motion, _ = self._braked(self._stopped(dt))
         return self._inside(motion)
+
+    def braking_way(self, motion: JointMotion, count: int) -> list[Array]:
+        """Return positions (n,) on the way from a proposed state to its rest, evenly in time."""
+        if not self._plan_braking(motion):
+            return []
+        step_s = self._brake.duration / (count + 1)
+        return [np.array(self._brake.at_time(i * step_s)[0]) for i in range(1, count + 1)]
 
     def accept(self, motion: JointMotion, dt: float) -> None:
         """Take a proposed step."""
@@ -230,7 +235,7 @@ class JointGovernor:
             (goal_bend - next_bend) / dt,
         )
         allowed = (np.abs(np.array(rates)) <= self._bounds).all(axis=0)
-        return JointMotion(goal, velocity, acceleration, goal, goal), allowed
+        return JointMotion(goal, velocity, acceleration, goal), allowed
 
     def _chasing(self, goal: Array, velocity: Array, acceleration: Array, dt: float) -> JointMotion:
         """Return the time-optimal step to meet a goal that moves on at constant acceleration.
@@ -257,9 +262,7 @@ class JointGovernor:
             return self._stopped(dt)
         step = _at(self._reach, dt)
         positions = step.positions + goal
-        return JointMotion(
-            positions, step.velocities + end, step.accelerations + bend, positions, positions
-        )
+        return JointMotion(positions, step.velocities + end, step.accelerations + bend, positions)
 
     def _peak(self, velocity: Array, acceleration: Array) -> Array:
         """Return what the speed grows to while the acceleration is taken back."""
@@ -296,12 +299,11 @@ class JointGovernor:
         """Return the motion with its braking end, and which joints would leave their range."""
         q, v, a = motion.positions, motion.velocities, motion.accelerations
         if not (v.any() or a.any()):
-            return JointMotion(q, v, a, q, q), self._outside(q, q)
+            return JointMotion(q, v, a, q), self._outside(q, q)
         if not self._plan_braking(motion):
             return motion, self._all
         brake = self._brake
-        end_s = brake.duration
-        midway, rest = np.array(brake.at_time(0.5 * end_s)[0]), np.array(brake.at_time(end_s)[0])
+        rest = np.array(brake.at_time(brake.duration)[0])
         low, high = self._surely
         ends = np.array((q, rest))
         if (ends > low).all() and (ends < high).all():
@@ -311,7 +313,7 @@ class JointGovernor:
             least, most = np.array([(bound.min, bound.max) for bound in bounds]).T
             outside = self._outside(least, most)
         outside = outside | (np.abs(self._peak(v, a)) > self._most[0])
-        return JointMotion(q, v, a, midway, rest), outside
+        return JointMotion(q, v, a, rest), outside
 
     def _outside(self, least: Array, most: Array) -> Mask:
         """Return which joints would be outside their range, and further than now."""
@@ -339,7 +341,7 @@ def _at(trajectory: ruckig.Trajectory, time_s: float) -> JointMotion:
     slow = (np.abs(velocities) < _NEAR) & (np.abs(accelerations) < _NEAR)
     if slow.any():
         velocities[slow], accelerations[slow] = 0.0, 0.0
-    return JointMotion(positions, velocities, accelerations, positions, positions)
+    return JointMotion(positions, velocities, accelerations, positions)
 
 
 def _chosen(mask: Mask, first: JointMotion, second: JointMotion) -> JointMotion:
@@ -349,6 +351,5 @@ def _chosen(mask: Mask, first: JointMotion, second: JointMotion) -> JointMotion:
         positions,
         np.where(mask, first.velocities, second.velocities),
         np.where(mask, first.accelerations, second.accelerations),
-        positions,
         positions,
     )

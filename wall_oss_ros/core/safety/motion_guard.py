@@ -37,6 +37,8 @@ _SLOWEST = 0.005
 _RESUME = 0.002
 # Where braking moves a joint further than this, the posture half way is looked at as well.
 _LONG_BRAKE = 0.1
+# Beyond a border, so many postures on the way to rest are looked at.
+_LOOKS_BEYOND = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,11 +212,15 @@ class MotionGuard:
         if not self._barriers:
             return None, there
         ends = self._look(motion.rest)
-        looked = [there, ends]
-        if np.abs(motion.rest - motion.positions).max() > _LONG_BRAKE:
-            looked.append(self._look(motion.midway))
-        for posture in looked:
-            deeper = self._entered(here.gaps, posture.gaps, _RESUME if self._held else 0.0)
+        between: list[Array] = []
+        if any(gap.distance < 0.0 for gap in here.gaps):
+            between = self._governor.braking_way(motion, _LOOKS_BEYOND)
+        elif np.abs(motion.rest - motion.positions).max() > _LONG_BRAKE:
+            between = self._governor.braking_way(motion, 1)
+        way = [here, there, *map(self._look, between), ends]
+        # Beyond a border only coming back is allowed, all the way to rest.
+        for before, after in zip(way, way[1:], strict=False):
+            deeper = self._entered(before.gaps, after.gaps, _RESUME if self._held else 0.0)
             if deeper is not None:
                 return Finding(Severity.HOLD, *deeper), ends
         return None, ends

@@ -17,7 +17,13 @@ from sample_robot import MS, SECOND, T0, make_chunk
 
 from wall_oss_ros.core import action_space, rotation
 from wall_oss_ros.core.chunk_trajectory import ChunkTrajectory
-from wall_oss_ros.core.committed import carried_over, committed_rows, plan_of, rows_from
+from wall_oss_ros.core.committed import (
+    carried_over,
+    committed_rows,
+    leaving,
+    plan_of,
+    rows_from,
+)
 from wall_oss_ros.core.committed_plan import CommittedPlan
 from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.core.motion import LINEAR_COLUMNS, at_rest
@@ -242,3 +248,80 @@ def test_a_longer_delay_never_holds_fewer_rows(a: float, b: float, valid: int) -
 def test_a_latency_that_is_none_is_refused(motion_s: float) -> None:
     with pytest.raises(ValueError, match="latency"):
         committed_rows(motion_s, DT, 8)
+
+
+# Leaving the running motion
+
+
+def new_chunk(old: Array, delay: int, seed: int = 5) -> Array:
+    """A chunk that holds what is committed and does something else from then on."""
+    rows = random_rows(seed, len(old))
+    rows[:delay] = old[:delay]
+    return rows
+
+
+@given(seeds, st.integers(1, HORIZON), st.integers(0, 2 * HORIZON))
+def test_leaving_keeps_what_is_committed_and_what_is_behind_the_fade(
+    seed: int, delay: int, count: int
+) -> None:
+    old = random_rows(seed)
+    new = new_chunk(old, delay)
+    left = leaving(new, old, delay, count)
+    assert np.array_equal(left[:delay], new[:delay])
+    assert np.array_equal(left[delay + count :], new[delay + count :])
+
+
+@given(seeds, st.integers(1, HORIZON), st.integers(0, HORIZON))
+def test_a_chunk_that_agrees_with_the_running_motion_is_not_changed(
+    seed: int, delay: int, count: int
+) -> None:
+    old = random_rows(seed)
+    assert leaving(old, old, delay, count) == pytest.approx(old, abs=1e-12)
+
+
+@given(seeds, st.integers(1, HORIZON - 1), st.integers(1, HORIZON))
+def test_places_and_turns_go_from_the_old_to_the_new_row_by_row(
+    seed: int, delay: int, count: int
+) -> None:
+    old = random_rows(seed)
+    new = new_chunk(old, delay)
+    left = leaving(new, old, delay, count)
+    last = min(delay + count, HORIZON)
+    kept = []
+    for row in range(delay, last):
+        share = (left[row] - new[row])[PLACES] / (old[row] - new[row])[PLACES]
+        assert share == pytest.approx(share[0], abs=1e-9)
+        for columns in TURNS:
+            start, turn, end = (
+                rotation.matrix_from_rot6d(v[row, columns]) for v in (old, left, new)
+            )
+            assert angle(turn, end) == pytest.approx(share[0] * angle(start, end), abs=1e-6)
+        kept.append(share[0])
+    assert kept == sorted(kept, reverse=True) and 0.0 < kept[-1] <= kept[0] < 1.0
+    assert np.array_equal(left[:, GRIPPERS_AND_BASE], new[:, GRIPPERS_AND_BASE])
+
+
+def test_the_kink_behind_committed_rows_is_gone() -> None:
+    """A constant difference: the jump from row to row is that of a quintic of nine steps."""
+    old, new = random_rows(0, 1).repeat(20, axis=0), random_rows(0, 1).repeat(20, axis=0)
+    new[3:, 0] += 0.01
+    assert np.abs(np.diff(new[:, 0], 3)).max() == pytest.approx(0.02)
+    left = leaving(new, old, 3, 8)
+    assert np.abs(np.diff(left[:, 0], 3)).max() < 0.001
+
+
+def test_nothing_to_leave_is_the_chunk_itself() -> None:
+    old, new = random_rows(0), random_rows(1)
+    for rows, delay, count in ((old[:0], 0, 4), (old[:3], 3, 4), (old, 2, 0)):
+        assert np.array_equal(leaving(new, rows, delay, count), new)
+
+
+def test_uncommanded_dimensions_of_a_chunk_are_not_read() -> None:
+    old, mask = random_rows(0), np.ones(26, bool)
+    mask[action_space.part_columns("right_arm")] = False
+    new = np.where(mask, new_chunk(old, 2), 0.0)
+    left = leaving(new, old, 2, 4, mask)
+    assert np.array_equal(left[:, ~mask], new[:, ~mask])
+    assert not np.array_equal(left[:, :3], new[:, :3])
+    with pytest.raises(ValueError, match="6-D rotation"):
+        leaving(new, old, 2, 4)

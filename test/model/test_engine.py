@@ -259,7 +259,7 @@ def test_a_recorded_program_goes_on_from_another_chunk_as_the_model_does(
     recorder = GraphLike()
     engine = Engine(model, "graphs", steps=STEPS, bucket=16, recorder=recorder)
     plain = Engine(model, "eager", steps=STEPS)
-    engine.prepare(make_inputs(model, 1), guided=guidance.max_weight if guidance else None)
+    engine.prepare(make_inputs(model, 1), guided=guidance)
     before = recorder.recorded
     for seed, delay in ((11, 2), (12, 3), (13, 0)):
         inputs, going_on = make_inputs(model, seed), continuation(delay, guidance)

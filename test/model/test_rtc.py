@@ -13,6 +13,8 @@ from collections.abc import Callable
 import pytest
 import reference
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor
 
 from wall_oss_ros.core.errors import ModelError
@@ -85,7 +87,7 @@ def distance(chunk: Tensor, rows: Tensor) -> float:
 def pull(rows: Tensor, delay: int = 0, guidance: Guidance = EVERY_ROW) -> Change:
     mask = flow().mask
     target, weights = Continuation(rows, delay, guidance).pull(mask)
-    return lambda velocity: pulled(velocity, target, weights, mask, guidance.max_weight)
+    return lambda velocity: pulled(velocity, target, weights, mask, guidance)
 
 
 # Without rows to go on from
@@ -151,6 +153,7 @@ def test_the_overlap_ends_where_it_is_told_to_or_the_old_chunk_ends() -> None:
         (lambda: Guidance("cosine"), "'cosine'.*'exp', 'linear', 'ones', 'zeros'"),
         (lambda: Guidance(max_weight=math.nan), "max_weight is nan"),
         (lambda: Guidance(max_weight=-1.0), "max_weight is -1.0"),
+        (lambda: Guidance(spread=0.0), "spread is 0.0"),
         (lambda: Guidance(overlap_end=-1), "overlap_end is -1"),
         (lambda: Guidance().weights(4, 3, 8), "4 rows are committed, the old chunk has 3"),
         (lambda: prefix_weights(4, 3, 8, "exp"), "4 committed rows in an overlap of 3"),
@@ -168,7 +171,7 @@ def test_wrong_settings_are_refused(make: Callable[[], object], fault: str) -> N
 
 def test_the_weight_is_that_of_the_paper_and_bounded_at_every_time() -> None:
     time = torch.linspace(0.0, 1.0, 101)
-    weight = guidance_weight(time, 5.0)
+    weight = guidance_weight(time, Guidance(max_weight=5.0, spread=1.0))
     assert torch.isfinite(weight).all()
     assert weight.max() == 5.0
     assert weight[0] == weight[-1] == 5.0
@@ -176,6 +179,18 @@ def test_the_weight_is_that_of_the_paper_and_bounded_at_every_time() -> None:
     for t, w in zip(time[1:-1].tolist(), weight[1:-1].tolist(), strict=True):
         r2 = (1 - t) ** 2 / (t**2 + (1 - t) ** 2)
         assert w == pytest.approx(min(5.0, (1 - t) / (t * r2)), rel=1e-4)
+
+
+@given(st.floats(0.01, 0.99), st.floats(0.01, 3.0))
+def test_the_weight_suits_data_that_spread_less_than_the_whole_range(
+    time: float, spread: float
+) -> None:
+    """r^2 is the variance of the data given x(t), by Bayes for normal data and normal noise."""
+    noise = (1.0 - time) ** 2 / time**2  # of x(t) / t about the data
+    r2 = 1.0 / (1.0 / spread**2 + 1.0 / noise)
+    guidance = Guidance(max_weight=1e6, spread=spread)
+    weight = float(guidance_weight(torch.tensor(time, dtype=torch.float64), guidance))
+    assert weight == pytest.approx(min((1.0 - time) / (time * r2), 1e6), rel=1e-6)
 
 
 @pytest.mark.parametrize("time", [0.0, 1e-30, 0.5, 1.0 - 1e-7, 1.0])
@@ -199,8 +214,8 @@ def test_the_correction_is_the_gradient_of_the_distance(time: float) -> None:
         return float(0.5 * (weights[:, None] * mask * (rows - end) ** 2).sum())
 
     with torch.no_grad():
-        changed = pulled(flow64, target, weight, mask, 10.0)(x, when)
-        correction = (changed - flow64(x, when)) / guidance_weight(when, 10.0)
+        changed = pulled(flow64, target, weight, mask, guidance)(x, when)
+        correction = (changed - flow64(x, when)) / guidance_weight(when, guidance)
         step = 1e-5
         for index in range(0, x.numel(), 10):
             nudge = torch.zeros_like(x)
@@ -229,7 +244,7 @@ def test_the_model_itself_gives_the_gradient() -> None:
 
     with torch.no_grad():
         changed = pull(rows)(velocity)(x, time)
-        correction = (changed - velocity(x, time)) / guidance_weight(time, 10.0)
+        correction = (changed - velocity(x, time)) / guidance_weight(time, Guidance())
         step = 1e-3 * correction
         slope = float(badness(x - step) - badness(x + step)) / 2e-3
     assert slope == pytest.approx(float(correction.double().square().sum()), rel=1e-2)

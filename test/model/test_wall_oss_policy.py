@@ -168,6 +168,23 @@ def test_a_chunk_goes_on_from_what_the_executor_follows(
     np.testing.assert_allclose(second.actions[:3], joined[2:5], atol=1e-5)
 
 
+def test_behind_the_committed_rows_a_chunk_leaves_the_running_motion_gradually(
+    contract: RobotContract, checkpoint: Path
+) -> None:
+    def departure(**changes: object) -> float:
+        """How far the first row that is not committed is from the running motion [m]."""
+        settings = replace(QUICK, continuation="prefix", **changes)  # type: ignore[arg-type]
+        policy = loaded(contract, checkpoint, settings)
+        first = published(policy, seen(contract), contract, 1)
+        policy.committed(taken(first))
+        second = published(policy, two_rows_on(first, contract), contract, 2)
+        assert second.frozen_prefix == 3
+        place = action_space.POSITION["left"]
+        return float(np.linalg.norm(second.actions[3, place] - first.actions[5, place]))
+
+    assert departure() < 0.1 * departure(fade_s=0.0)
+
+
 def test_at_half_speed_half_as_many_rows_pass(contract: RobotContract, checkpoint: Path) -> None:
     policy = loaded(contract, checkpoint, replace(QUICK, continuation="prefix"))
     first = published(policy, seen(contract), contract, 1)

@@ -12,11 +12,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from wall_oss_ros.core import action_space, rotation
 from wall_oss_ros.core.chunk import ActionChunk
 from wall_oss_ros.core.committed_plan import CommittedPlan
+from wall_oss_ros.core.join import fade
 from wall_oss_ros.core.motion import GRIPPER_COLUMNS, LINEAR_COLUMNS
 from wall_oss_ros.core.relative import relative_actions
 from wall_oss_ros.core.rotation import Array
@@ -114,6 +115,51 @@ def committed_rows(motion_s: float, dt: float, valid_rows: int) -> int:
         raise ValueError(f"latency {motion_s} s at {dt} s per row")
     # A latency of three rows is three, however the division rounds.
     return min(math.ceil(motion_s / dt - _SAME_ROW), valid_rows)
+
+
+def leaving(
+    actions: Array, rows: Array, delay: int, count: int, mask: NDArray[np.bool_] | None = None
+) -> Array:
+    """Return a chunk that leaves the running motion gradually, behind the rows that are committed.
+
+    A policy never goes on from committed rows exactly, and a chunk that does what is committed and
+    from the next row on what the policy says has a kink there, which is a greater jerk than that of
+    two chunks that know nothing of each other. Here the difference falls to zero at rest over some
+    rows, as in `join`, which has nothing left to do then.
+
+    Grippers and base twist are commands, not places: behind the committed rows they are the new
+    chunk's own.
+
+    Args:
+        actions: (H, 26) new rows; poses relative to the same state as those of `rows`.
+        rows: (V, 26) the running motion in its place, from `carried_over`.
+        delay: rows that are committed and in `actions` already.
+        count: how many rows behind them still keep something of it.
+        mask: (26,) commanded dimensions; the others are returned as they are. None for all.
+
+    Raises:
+        ValueError: where a rotation is none.
+    """
+    left = actions.copy()
+    last = min(delay + count, len(rows), len(actions))
+    if last <= delay:
+        return left
+    span = float(last - delay + 1)
+    weight = np.array([fade(row + 1.0, span)[0] for row in range(last - delay)])
+    old, new = rows[delay:last], actions[delay:last]
+    used = np.ones(action_space.ACTION_DIM, np.bool_) if mask is None else mask
+    columns = LINEAR_COLUMNS[used[LINEAR_COLUMNS]]
+    left[delay:last, columns] = old[:, columns] + weight[:, None] * (new - old)[:, columns]
+    for side in action_space.SIDES:
+        turn = action_space.ROTATION[side]
+        if used[turn].all():
+            arc = rotation.slerp(
+                rotation.matrix_from_rot6d(old[:, turn]),
+                rotation.matrix_from_rot6d(new[:, turn]),
+                weight,
+            )
+            left[delay:last, turn] = rotation.rot6d_from_matrix(arc)
+    return left
 
 
 def _at(actions: Array, place: Array) -> Array:

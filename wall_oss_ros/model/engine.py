@@ -22,7 +22,7 @@ from wall_oss_ros.model.flow import integrate, sliding
 from wall_oss_ros.model.inputs import FlowInputs
 from wall_oss_ros.model.layers import Run, call
 from wall_oss_ros.model.program import Program, Shape
-from wall_oss_ros.model.rtc import Continuation, pulled, with_prefix
+from wall_oss_ros.model.rtc import Continuation, Guidance, pulled, with_prefix
 from wall_oss_ros.model.wall_oss import WallOssModel
 
 log = logging.getLogger(__name__)
@@ -164,14 +164,14 @@ class Engine:
         """How it runs now; plainer than asked for after a failure."""
         return self._ways[0]
 
-    def prepare(self, inputs: FlowInputs, guided: float | None = None) -> bool:
+    def prepare(self, inputs: FlowInputs, guided: Guidance | None = None) -> bool:
         """Compile and record for the shape of these inputs, so that a later call is fast.
 
         A way that fails is given up with a log line, down to the eager one, which raises.
 
         Args:
             inputs: of the shape to prepare for.
-            guided: largest weight of a guidance to prepare for, too.
+            guided: a guidance to prepare for, too.
 
         Returns:
             Whether there was anything to do, which takes seconds.
@@ -227,10 +227,10 @@ class Engine:
         free, target = self.model.free_and_target(inputs.dof_mask, keys)
         pull: _Pull | None = None
         if continuation is not None and continuation.guidance is not None:
-            pull = _Pull(*continuation.pull(inputs.dof_mask), continuation.guidance.max_weight)
+            pull = _Pull(*continuation.pull(inputs.dof_mask), continuation.guidance)
         elif continuation is not None:
             free, target = continuation.hold(free, target, inputs.dof_mask)
-        prepared = self.prepare(inputs, guided=pull.max_weight if pull else None)
+        prepared = self.prepare(inputs, guided=pull.guidance if pull else None)
         work = self._eager if self.kind == "eager" else self._replay
         with self._device(), self._compiling():
             actions, stages, upload = work(inputs, free, target, pull, begin)
@@ -274,18 +274,18 @@ class Engine:
         stages = [(name, self._graphs.record(work)) for name, work in program.stages]
         return _Recorded(program, stages, {})
 
-    def _record_guided(self, recorded: _Recorded, max_weight: float) -> None:
-        name, work = recorded.program.guided_stage(max_weight)
+    def _record_guided(self, recorded: _Recorded, guidance: Guidance) -> None:
+        name, work = recorded.program.guided_stage(guidance)
         try:
             assert self._graphs is not None
-            recorded.guided[max_weight] = (name, self._graphs.record(work))
+            recorded.guided[guidance] = (name, self._graphs.record(work))
         except Exception as error:
             # A gradient inside a graph asks more of a driver; the other stages need not suffer.
             log.warning(
                 "guidance cannot be recorded here (%s: %s); it runs step by step",
                 type(error).__name__, first_line(error),
             )  # fmt: skip
-            recorded.guided[max_weight] = (name, work)
+            recorded.guided[guidance] = (name, work)
 
     def _compiled(self) -> Run:
         """Return a call that compiles each kind of block once; all layers share the code."""
@@ -301,7 +301,7 @@ class Engine:
         stages = list(recorded.stages)
         if pull is not None:
             recorded.program.load_rows(pull.target, pull.weight)
-            stages[-1] = recorded.guided[pull.max_weight]
+            stages[-1] = recorded.guided[pull.guidance]
         upload = (time.perf_counter() - begin) * 1e3
         watch = _Watch(self.model.device)
         for name, stage in stages:
@@ -324,7 +324,7 @@ class Engine:
         watch.lap("prompt")
         if pull is not None:
             rows, weight = pull.target.to(model.device), pull.weight.to(model.device)
-            velocity = pulled(velocity, rows, weight, moved.dof_mask, pull.max_weight)
+            velocity = pulled(velocity, rows, weight, moved.dof_mask, pull.guidance)
         velocity = sliding(velocity, moved.noise, target, free)
         actions = integrate(velocity, moved.noise, model.inference_times(self.steps))
         watch.lap("denoise")
@@ -335,14 +335,14 @@ class Engine:
 class _Recorded:
     program: Program
     stages: Sequence[tuple[str, Callable[[], None]]]
-    guided: dict[float, tuple[str, Callable[[], None]]]
+    guided: dict[Guidance, tuple[str, Callable[[], None]]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pull:
     target: Tensor
     weight: Tensor
-    max_weight: float
+    guidance: Guidance
 
 
 class _Watch:

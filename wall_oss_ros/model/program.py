@@ -20,7 +20,7 @@ from wall_oss_ros.model.flow import FlowHead, integrate, sliding, time_embedding
 from wall_oss_ros.model.images import patchify
 from wall_oss_ros.model.inputs import FlowInputs
 from wall_oss_ros.model.layers import Run, call
-from wall_oss_ros.model.rtc import pulled
+from wall_oss_ros.model.rtc import Guidance, pulled
 from wall_oss_ros.model.vision import Grid
 from wall_oss_ros.model.wall_oss import WallOssModel, put_images
 
@@ -161,9 +161,9 @@ class Program:
         vision: list[Stage] = [("vision", self.see)] if self._plan else []
         return [*vision, ("prompt", self.read), ("denoise", self.denoise)]
 
-    def guided_stage(self, max_weight: float) -> Stage:
+    def guided_stage(self, guidance: Guidance) -> Stage:
         """Return what takes the place of "denoise" when the chunk goes on from another one."""
-        return "denoise", lambda: self.denoise_guided(max_weight)
+        return "denoise", lambda: self.denoise_guided(guidance)
 
     def load_rows(self, rows: Tensor, pull: Tensor) -> None:
         """Copy the rows to go on from and their weights, (B, H, D), into the buffers."""
@@ -245,7 +245,7 @@ class Program:
             x = x + move * (velocity * self._free + slide)
         self._actions.copy_(x)
 
-    def denoise_guided(self, max_weight: float) -> None:
+    def denoise_guided(self, guidance: Guidance) -> None:
         """Noise to actions, each step pulled towards the rows to go on from.
 
         The layers run as they are: a gradient goes back through them, and the slots that
@@ -259,7 +259,7 @@ class Program:
         rope = self.model.model.rope(self._positions[:, :, prompt:])
         mask = self.model.folded_mask(self._seen)
         velocity = self.model.velocity(self._dof_mask, rope, mask, memories)
-        velocity = pulled(velocity, self._rows, self._pull, self._dof_mask, max_weight)
+        velocity = pulled(velocity, self._rows, self._pull, self._dof_mask, guidance)
         velocity = sliding(velocity, self._noise, self._target, self._free)
         self._actions.copy_(integrate(velocity, self._noise, self._times))
 

@@ -47,11 +47,16 @@ class Guidance:
         max_weight: largest weight of the correction. One Euler step of length 1 / n closes w / n of
             the difference, so more than the number of steps overshoots and less leaves some of it;
             the paper has 5 for its 5 steps, LeRobot 10 for 10.
+        spread: standard deviation of the chunks that the model gives for one observation,
+            normalised. The paper has 1, all there is of the range; a model that knows what to do
+            spreads less, and a pull that is weighted for 1 leaves most of the difference (Soare,
+            "Smooth-As-Butter Robot Policies", 2025, has 0.2).
         overlap_end: first row that is free; None for as far as the old chunk reaches.
     """
 
     schedule: str = "exp"
     max_weight: float = 10.0
+    spread: float = 0.2
     overlap_end: int | None = None
 
     def __post_init__(self) -> None:
@@ -64,6 +69,8 @@ class Guidance:
             raise ModelError(f"guidance schedule '{self.schedule}'; one of {choices(SCHEDULES)}")
         if not 0.0 <= self.max_weight < math.inf:
             raise ModelError(f"guidance max_weight is {self.max_weight}; expected 0 or more")
+        if not 0.0 < self.spread < math.inf:
+            raise ModelError(f"guidance spread is {self.spread}; expected more than 0")
         if self.overlap_end is not None and self.overlap_end < 0:
             raise ModelError(f"guidance overlap_end is {self.overlap_end}; expected 0 or more rows")
 
@@ -155,18 +162,21 @@ def prefix_weights(delay: int, overlap_end: int, horizon: int, schedule: str) ->
     return torch.where(row < delay, 1.0, fading)
 
 
-def guidance_weight(time: Tensor, max_weight: float) -> Tensor:
+def guidance_weight(time: Tensor, guidance: Guidance) -> Tensor:
     """Return the weight of the correction at times (...): min(max, (1 - t) / (t r^2)).
 
-    r^2 = (1 - t)^2 / (t^2 + (1 - t)^2) is how uncertain the estimate of the end is. The weight is 2
-    in the middle and has no bound at either end, hence the largest one.
+    r^2 = s^2 (1 - t)^2 / (s^2 t^2 + (1 - t)^2) is how uncertain the estimate of the end is: the
+    variance of a, given x(t) = (1 - t) noise + t a, for data of spread s. The weight has no bound
+    at either end, hence the largest one.
     """
-    rest = 1.0 - time
-    return ((time * time + rest * rest) / (time * rest).clamp(min=0.0)).clamp(max=max_weight)
+    rest, spread = 1.0 - time, guidance.spread * guidance.spread
+    inverse = spread * time * time + rest * rest
+    weight = inverse / (spread * time * rest).clamp(min=0.0)
+    return weight.clamp(max=guidance.max_weight)
 
 
 def pulled(
-    velocity: Velocity, target: Tensor, pull: Tensor, dof_mask: Tensor, max_weight: float
+    velocity: Velocity, target: Tensor, pull: Tensor, dof_mask: Tensor, guidance: Guidance
 ) -> Velocity:
     """Return a velocity that is pulled towards the rows of the old chunk.
 
@@ -180,7 +190,7 @@ def pulled(
             not read where `pull` is 0.
         pull: (B, H, D) weight of each number.
         dof_mask: (B, H, D), 1 for active dimensions; the others are left to `flow.sliding`.
-        max_weight: largest weight of the correction.
+        guidance: how strong the pull is.
 
     Raises:
         ModelError: when it is called under ``torch.inference_mode``, which allows no gradients.
@@ -197,7 +207,7 @@ def pulled(
             end = x + (1.0 - time) * speed
             missing = torch.where(pull > 0, target - end.detach(), 0.0) * pull
             (correction,) = torch.autograd.grad(end, x, missing)
-        return speed.detach() + guidance_weight(time, max_weight) * correction * dof_mask
+        return speed.detach() + guidance_weight(time, guidance) * correction * dof_mask
 
     return changed
 

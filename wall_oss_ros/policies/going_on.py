@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from wall_oss_ros.core.chunk import ActionChunk
-from wall_oss_ros.core.committed import carried_over
+from wall_oss_ros.core.committed import carried_over, leaving
 from wall_oss_ros.core.committed_plan import CommittedPlan
 from wall_oss_ros.core.observation import Observation
 from wall_oss_ros.core.plan_in_force import PlanInForce
@@ -18,22 +20,28 @@ class GoingOn:
     """Shows the running motion to a flow, as the settings want it.
 
     Args:
-        settings: mode, guidance and overlap.
+        settings: mode, guidance, overlap and fade.
         dt: time between rows [s].
+        mask: (26,) bool, commanded dimensions.
+
+    Attributes:
+        guidance: how chunks are pulled towards the running motion; None if they are not.
     """
 
-    def __init__(self, settings: WallOssSettings, dt: float) -> None:
-        self._mode, self._dt = settings.continuation, dt
-        self._guidance = Guidance(
-            max_weight=settings.guidance, overlap_end=settings.overlap or None
+    def __init__(self, settings: WallOssSettings, dt: float, mask: NDArray[np.bool_]) -> None:
+        self._mode, self._dt, self._mask = settings.continuation, dt, mask
+        # A weight above the number of steps would overshoot.
+        guidance = Guidance(
+            max_weight=min(settings.guidance, float(settings.steps)),
+            spread=settings.spread,
+            overlap_end=settings.overlap or None,
         )
+        self.guidance = guidance if self._mode == "guided" else None
+        self._fade_rows = round(settings.fade_s / dt)
         self._in_force = PlanInForce()
-        self._plan: CommittedPlan | None = None  # that `rows` found, for `continuation`
-
-    @property
-    def guided(self) -> bool:
-        """Whether chunks are pulled towards the running one."""
-        return self._mode == "guided"
+        # What `rows` found, for the two calls after it.
+        self._rows: Array | None = None
+        self._delay = 0
 
     def forget(self) -> None:
         """There is nothing to go on from."""
@@ -49,15 +57,29 @@ class GoingOn:
 
     def rows(self, observation: Observation, horizon: int) -> Array | None:
         """Return the running motion from the new state, (V, 26); None if there is nothing of it."""
-        self._plan = None if self._mode == "off" else self._in_force.at(observation.stamp_ns)
-        if self._plan is None:
+        self._rows = None
+        plan = None if self._mode == "off" else self._in_force.at(observation.stamp_ns)
+        if plan is None:
             return None
-        rows = carried_over(self._plan, observation.stamp_ns, observation.state, self._dt, horizon)
-        return rows if len(rows) else None
+        rows = carried_over(plan, observation.stamp_ns, observation.state, self._dt, horizon)
+        if not len(rows):
+            return None
+        self._rows = rows
+        self._delay = self._in_force.committed_rows(plan, self._dt, len(rows))
+        return rows
 
     def continuation(self, rows: Tensor) -> Continuation:
         """Return what the model is told of the last `rows`, (1, V, 26) and normalised."""
-        if self._plan is None:
-            raise ValueError("rows() found nothing to go on from")
-        delay = self._in_force.committed_rows(self._plan, self._dt, rows.shape[1])
-        return Continuation(rows, delay, self._guidance if self.guided else None)
+        return Continuation(rows, self._delay, self.guidance)
+
+    def leaving(self, actions: Array) -> Array:
+        """Return the model's answer to the last `rows`, (H, 26), without a kink behind them.
+
+        One whose rotations are none comes back as it is; whoever publishes it refuses it.
+        """
+        if self._rows is None or self._delay == 0:
+            return actions
+        try:
+            return leaving(actions, self._rows, self._delay, self._fade_rows, self._mask)
+        except ValueError:
+            return actions

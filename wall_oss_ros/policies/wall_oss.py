@@ -99,7 +99,7 @@ class WallOssPolicy:
         # Parts the robot has, and dimensions the checkpoint was trained on.
         has = action_space.part_mask(self._contract.commanded_parts)
         self._mask: NDArray[np.bool_] = has & known_columns(model.config)
-        self._going_on = GoingOn(self._settings, self._contract.action.dt)
+        self._going_on = GoingOn(self._settings, self._contract.action.dt, self._mask)
         if model.config.horizon != self._horizon:
             log.warning(
                 "the checkpoint was trained on chunks of %d rows, the robot asks for %d",
@@ -150,7 +150,7 @@ class WallOssPolicy:
             raise ValueError("statistics were there when it was loaded")
         actions = output.actions[0].numpy().astype(np.float64)
         return PolicyOutput(
-            actions=actions,
+            actions=self._going_on.leaving(actions),
             mask=self._mask,
             stages=StageTimes(
                 preprocess_ms=(preprocessed - begin) * 1e3 + output.times.upload,
@@ -249,14 +249,13 @@ class WallOssPolicy:
         key = (instruction, *sizes.items())
         if key in self._prepared:
             return
-        guided = self._settings.guidance if self._going_on.guided else None
         statistics = self._state_statistics
         for extreme in (-1.0, 0.0, 1.0):  # one to three digits in the state's text
             state = statistics.unnormalize(torch.full((action_space.ACTION_DIM,), extreme))
             # No noise is drawn, so that chunks do not depend on what was prepared when.
             still = torch.zeros(1, self._horizon, action_space.ACTION_DIM)
             inputs = self._inputs(images, instruction, state.numpy(), still)
-            self._slowed |= self._engine.prepare(inputs, guided=guided)
+            self._slowed |= self._engine.prepare(inputs, guided=self._going_on.guidance)
         self._prepared.add(key)
 
     def _device(self) -> torch.device:

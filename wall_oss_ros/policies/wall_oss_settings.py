@@ -74,9 +74,28 @@ class WallOssSettings(Settings):
         "rows that are committed",
         valid=("off", "guided", "prefix"),
     )
-    guidance: float = setting(10.0, "largest weight of the guidance", low=0.0, high=1000.0)
+    guidance: float = setting(
+        10.0,
+        "largest weight of the guidance; no more than steps is used, which closes all of the "
+        "difference",
+        low=0.0,
+        high=1000.0,
+    )
+    spread: float = setting(
+        0.2,
+        "how far the model's chunks for one observation spread, as a standard deviation of "
+        "normalised numbers: the guidance is weighted for it",
+        low=0.01,
+        high=10.0,
+    )
     overlap: int = setting(
         0, "rows that are guided; 0: as far as the running motion reaches", low=0, high=512
+    )
+    fade_s: float = setting(
+        0.4,
+        "time behind the committed rows over which a chunk leaves the running motion [s]",
+        low=0.0,
+        high=5.0,
     )
 
     def labels(self) -> dict[str, str] | None:

@@ -473,6 +473,19 @@ def test_a_stop_is_a_smooth_halt_then_a_standing_base_then_silence(rig: Rig) -> 
     assert [rig.tick() for _ in range(10)] == [None] * 10
 
 
+def test_a_robot_without_a_base_comes_to_rest_whatever_twist_it_is_told(
+    contract: RobotContract,
+) -> None:
+    rig = Rig(dataclasses.replace(contract, base=None, odometry=None)).enabled()
+    for _ in range(5):
+        output = rig.tick(base_twist=(3.0, 0.0, 0.0))
+        assert output is not None and not output.base_twist.any() and "base" not in output.parts
+    rig.supervisor.enable_motion(False, rig.now)
+    for _ in range(5):
+        rig.tick()
+    assert rig.enable() is None
+
+
 def test_every_moving_part_is_sent_its_rest(rig: Rig) -> None:
     moving(rig, twist=0.0)
     rig.supervisor.enable_motion(False, rig.now)

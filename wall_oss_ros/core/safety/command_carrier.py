@@ -81,6 +81,7 @@ class CommandCarrier:
         ahead_s = min(age_s, _MOST_PERIODS * dt)
         velocities = told + ahead_s * self._bend
         moved = ahead_s * (told + velocities) / 2.0
+        velocities = np.minimum(np.maximum(velocities, -self._speed), self._speed)
         # What slows down comes to rest; it does not turn round.
         turned = told * velocities <= 0.0
         if turned.any():

@@ -338,7 +338,9 @@ class SafetySupervisor:
         holding = verdict.severity is Severity.HOLD
         recently = now_ns - self._limited_ns < _LIMITED_NS
         self.mode = Mode.HOLD if holding else Mode.LIMITED if recently else Mode.NOMINAL
-        twist = self._slower(sent.base_twist, dt) if holding or late else command.base_twist
+        twist = command.base_twist
+        if holding or late or self._ramp is None:
+            twist = self._slower(sent.base_twist, dt)
         epoch = max(command.source_epoch, sent.source_epoch)
         return self._build.executed(command, step, twist, epoch, now_ns)
 
@@ -369,7 +371,8 @@ class SafetySupervisor:
             self.latched_causes = (cause,)
 
     def _slower(self, twist: Array, dt: float) -> Array:
-        return twist if self._ramp is None else self._ramp.toward(np.zeros(3), twist, dt)
+        still = np.zeros(3)
+        return still if self._ramp is None else self._ramp.toward(still, twist, dt)
 
     def _hold(self, now_ns: int) -> RobotCommand | None:
         """Return a command that holds the robot where it is, None if nobody knows where."""

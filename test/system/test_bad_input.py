@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from wall_oss_ros.cli.session import session
+
 pytestmark = pytest.mark.system
 
 ROBOTS = Path(__file__).parents[2] / "config" / "robots"
@@ -78,9 +80,12 @@ def test_a_display_that_does_not_answer_is_named(wall_oss):
     refused(result, "no window can be opened on display ':9876'", "HEADLESS=1")
 
 
-def test_a_second_graph_in_the_same_domain_is_refused_and_the_first_goes_on(graph, wall_oss):
-    first = graph()
-    first.conductor.wait_until_active(first.runner.managed, 60.0)
-    refused(wall_oss("bringup", "image_size:=64", timeout_s=90.0), "exist twice", "ROS_DOMAIN_ID")
-    first.conductor.seen.heartbeats.clear()
-    first.conductor.wait_until_active(first.runner.managed, 20.0)
+def test_a_second_graph_in_the_same_domain_is_refused_and_the_first_goes_on(
+    wall_oss, no_process_left
+):
+    with session({"image_size": "64"}) as first:
+        first.conductor.wait_until_active(first.runner.managed, 60.0)
+        second = wall_oss("bringup", "image_size:=64", timeout_s=90.0)
+        refused(second, "exist twice", "ROS_DOMAIN_ID")
+        first.conductor.seen.heartbeats.clear()
+        first.conductor.wait_until_active(first.runner.managed, 20.0)

@@ -1,126 +1,79 @@
-"""Real processes, real DDS: what stops the robot stops it, and says why."""
+"""Real processes, real DDS: what stops the robot stops it, and says why.
+
+The faults are those of `wall-oss bench faults`, one trial each of a few; the bench makes twenty of
+all of them and measures.
+"""
 
 from __future__ import annotations
 
-import os
-import signal
+from collections.abc import Iterator
 
-import numpy as np
 import pytest
-from nav_msgs.msg import Odometry
-from sensor_msgs.msg import JointState
 
-from wall_oss_ros.msg import ActionChunk, ExecutorState, SafetyState
-from wall_oss_ros.ros import qos
-from wall_oss_ros.srv import InjectFault
+from wall_oss_ros.cli.bench.fault import Fault
+from wall_oss_ros.cli.bench.fault_cases import chosen
+from wall_oss_ros.cli.bench.fault_trial import try_fault
+from wall_oss_ros.cli.bench.monitor import CHUNKS, WATCHED
+from wall_oss_ros.cli.bench.rig import SECOND_NS, Rig
+from wall_oss_ros.cli.bench.stage import exercising
+from wall_oss_ros.msg import ExecutorState
 
 pytestmark = pytest.mark.system
 
-
-class Watch:
-    """Measured joint speeds and base speed, newest last."""
-
-    def __init__(self, graph) -> None:
-        self._arms: list[float] = []
-        self._base: list[float] = []
-        node = graph.conductor.node
-        node.create_subscription(JointState, "joint_states", self._on_joints, qos.HISTORY)
-        node.create_subscription(Odometry, "odom", self._on_odometry, qos.HISTORY)
-
-    def _on_joints(self, message: JointState) -> None:
-        speeds = [
-            abs(speed)
-            for name, speed in zip(message.name, message.velocity, strict=True)
-            if name.startswith("arm_")
-        ]
-        self._arms.append(max(speeds))
-
-    def _on_odometry(self, message: Odometry) -> None:
-        self._base.append(
-            float(np.hypot(message.twist.twist.linear.x, message.twist.twist.linear.y))
-        )
-
-    @property
-    def moving(self) -> bool:
-        return bool(self._arms) and self._arms[-1] > 0.1
-
-    @property
-    def still(self) -> bool:
-        """Whether nothing has moved for the last half second (100 samples)."""
-        return (
-            len(self._arms) >= 100
-            and max(self._arms[-100:]) < 0.02
-            and max(self._base[-20:]) < 0.02
-        )
+SMALL = {"image_size": "64"}
+# The machine may be busy; what matters here is that the right thing happens.
+PATIENCE = 10.0
+FEW = (
+    "chunk_executor_stopped",
+    "joint_states_nan",
+    "joint_states_missing",
+    "chunk_late",
+    "chunk_old_epoch",
+    "second_publisher",
+    "estop_base",
+    "reset_while_pressed",
+    "controller_deaf",
+)
 
 
-def test_estop_stops_the_motion_in_a_namespace_too(graph):
-    running = graph(namespace="cell_7")
-    watch = Watch(running)
-    running.move()
-    running.wait(lambda: watch.moving, 20.0, "motion")
-    assert running.call("safety_supervisor/estop").success
-    running.wait(lambda: watch.still, 5.0, "standstill")
-    running.wait(
-        lambda: running.seen.executor.state == ExecutorState.DISABLED, 5.0, "the executor's pause"
+@pytest.fixture(scope="module")
+def rig(no_process_left) -> Iterator[Rig]:
+    """Return a graph in motion, shared: every trial puts right what it broke."""
+    with exercising(WATCHED, controllers=True, arguments=SMALL) as running:
+        yield running
+
+
+@pytest.mark.parametrize("name", FEW)
+def test_a_fault_causes_what_it_must_and_nothing_else(rig: Rig, name: str) -> None:
+    (fault,) = chosen(name)
+    trial = try_fault(rig, fault, patience=PATIENCE)
+    assert trial.passed, trial.note
+
+
+def test_a_frozen_camera_is_named_and_a_person_must_look_when_chunks_stay_away(rig: Rig) -> None:
+    rig.set_in_motion()
+    rig.inject("wrist_left", "freeze")
+    told = rig.conductor.seen.levels
+    rig.conductor.wait_for(
+        lambda: "picture does not change" in told.get("camera_sync", (0, ""))[1], 10.0, "the reason"
     )
-    assert running.seen.safety.mode == SafetyState.ESTOP
-    assert "~/estop" in running.seen.safety.latched_causes[0]
-    assert "e-stop" in running.call("safety_supervisor/enable_motion", True).message
-    # The policy goes on thinking; nothing moves all the same.
-    chunks = running.seen.policy.chunks
-    running.wait(lambda: running.seen.policy.chunks > chunks + 3, 10.0, "chunks under e-stop")
-    assert watch.still
-    assert running.call("safety_supervisor/reset").success
-    running.conductor.enable_motion(10.0)
-    running.wait(lambda: watch.moving, 20.0, "motion again")
+    assert "wrist_left" in told["camera_sync"][1]
+    assert rig.wait(lambda: rig.executor.state == ExecutorState.STARVED, 10.0)
+    since_ns = rig.monitor.newest(CHUNKS).ns + 1
+    rig.await_rest()
+    assert rig.wait(lambda: rig.executor.state == ExecutorState.DISABLED, 10.0)
+    assert "enable the executor again" in rig.executor.reason
+    rig.inject("wrist_left", "none")
+    assert rig.wait(lambda: len(rig.monitor.since(CHUNKS, since_ns)) > 3, 10.0)
+    assert rig.axes.rest_ns(rig.track(rig.monitor.newest(CHUNKS).ns - SECOND_NS // 5)) is not None
 
 
-def test_a_killed_policy_leaves_the_arms_holding_and_the_base_stopped(graph):
-    running = graph(use_sim_time="true")
-    watch = Watch(running)
-    running.move()
-    running.wait(lambda: watch.moving, 20.0, "motion")
-    os.kill(running.runner.pid("policy"), signal.SIGKILL)
-    running.wait(
-        lambda: running.seen.safety.mode == SafetyState.STOPPED, 5.0, "the supervisor's stop"
-    )
-    assert "policy" in running.seen.safety.latched_causes[0]
-    running.wait(lambda: watch.still, 5.0, "standstill")
-    # The others live, the arms stay up where they were.
-    held = running.seen.task.elapsed
-    running.wait(lambda: running.seen.task.elapsed > held + 1.0, 10.0, "another second")
-    assert watch.still
-    assert not running.seen.safety.motion_enabled
-
-
-def test_a_frozen_camera_stops_new_chunks_and_the_reason_is_told(graph):
-    running = graph()
-    watch = Watch(running)
-    chunks: list[ActionChunk] = []
-    running.conductor.node.create_subscription(
-        ActionChunk, "action_chunk", chunks.append, qos.NEWEST
-    )
-    running.move()
-    running.wait(lambda: watch.moving, 20.0, "motion")
-    request = InjectFault.Request(stream="wrist_left", fault="freeze")
-    assert running.call("sim_robot/inject_fault", (InjectFault, request)).success
-    running.wait(
-        lambda: "picture does not change" in running.seen.levels.get("camera_sync", (0, ""))[1],
-        10.0,
-        "the reason",
-    )
-    assert "wrist_left" in running.seen.levels["camera_sync"][1]
-    seen = len(chunks)
-    running.wait(
-        lambda: running.seen.executor.state == ExecutorState.STARVED, 10.0, "the rows running out"
-    )
-    assert len(chunks) <= seen + 1  # one may have been on its way
-    running.wait(lambda: watch.still, 5.0, "standstill")
-    # For too long without chunks it wants a person's word.
-    running.wait(lambda: running.seen.executor.state == ExecutorState.DISABLED, 10.0, "giving up")
-    assert "enable the executor again" in running.seen.executor.reason
-    request = InjectFault.Request(stream="wrist_left", fault="none")
-    running.call("sim_robot/inject_fault", (InjectFault, request))
-    running.wait(lambda: len(chunks) > seen + 3, 10.0, "chunks again")
-    assert watch.still
+def test_the_matrix_is_complete() -> None:
+    """Every fault has a name of its own and asks for something; those of each kind are there."""
+    every: tuple[Fault, ...] = chosen("")
+    names = [fault.name for fault in every]
+    assert len(set(names)) == len(names) >= 40
+    nodes = ("camera_sync", "policy", "chunk_executor", "safety_supervisor")
+    assert {f"{node}_{end}" for node in nodes for end in ("killed", "stopped")} <= set(names)
+    assert all(fault.required and fault.title and fault.within_s > 0.0 for fault in every)
+    assert set(FEW) <= set(names)

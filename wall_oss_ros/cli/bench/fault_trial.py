@@ -50,13 +50,15 @@ class Trial:
         return asdict(self)
 
 
-def try_fault(rig: Rig, fault: Fault, delay_s: float) -> Trial:
-    """Make one trial; the robot moves again afterwards.
+def try_fault(rig: Rig, fault: Fault, delay_s: float = 0.0, patience: float = 1.0) -> Trial:
+    """Make one trial; what was broken is whole again afterwards, the robot may stand.
 
     Args:
-        rig: a graph in motion.
+        rig: a running graph.
         fault: what to break.
         delay_s: random time before, so that trials meet every phase of every loop.
+        patience: multiple of its time that the reaction gets, for machines that are busy with
+            something else.
 
     Raises:
         BringUpError: if the robot cannot be brought into motion again.
@@ -70,14 +72,16 @@ def try_fault(rig: Rig, fault: Fault, delay_s: float) -> Trial:
     moved: Movement | None = None
     try:
         fault.inject(rig)
-        reaction_ns = _await(rig, fault, begin_ns)
+        within_s = patience * fault.within_s
+        reaction_ns = _await(rig, fault, begin_ns, within_s)
         if reaction_ns is None:
-            notes.append(f"not within {fault.within_s:g} s: {fault.required}; {_state(rig)}")
+            notes.append(f"not within {within_s:g} s: {fault.required}; {_state(rig)}")
         if fault.still_s is None:
             notes += _goes_on(rig)
         else:
-            settled_ns = (reaction_ns or 0) + round(_SETTLED_S * SECOND_NS)
-            deadline_ns = max(settled_ns, begin_ns + round(fault.still_s * SECOND_NS))
+            halt_s = max(_SETTLED_S, fault.still_s - fault.within_s)
+            halted_ns = (reaction_ns or 0) + round(halt_s * SECOND_NS)
+            deadline_ns = max(halted_ns, begin_ns + round(fault.still_s * SECOND_NS))
             moved = _watch(rig, deadline_ns)
             notes += _complaints(moved, "moved after the reaction")
         share, axis = rig.commanded_share(begin_ns)
@@ -100,9 +104,9 @@ def try_fault(rig: Rig, fault: Fault, delay_s: float) -> Trial:
     )
 
 
-def _await(rig: Rig, fault: Fault, begin_ns: int) -> int | None:
+def _await(rig: Rig, fault: Fault, begin_ns: int, within_s: float) -> int | None:
     """Return when the reaction was seen, None if it was not in time."""
-    limit_ns = begin_ns + round(fault.within_s * SECOND_NS)
+    limit_ns = begin_ns + round(within_s * SECOND_NS)
     found: list[int] = []
 
     def seen() -> bool:
@@ -112,7 +116,7 @@ def _await(rig: Rig, fault: Fault, begin_ns: int) -> int | None:
         return bool(found)
 
     # Rest is known a little after it began.
-    rig.wait(seen, fault.within_s + 0.2)
+    rig.wait(seen, within_s + 0.2)
     return found[0] if found and found[0] <= limit_ns else None
 
 

@@ -37,9 +37,9 @@ FEW = (
 
 
 @pytest.fixture(scope="module")
-def rig(no_process_left) -> Iterator[Rig]:
+def rig(no_process_left, patient) -> Iterator[Rig]:
     """Return a graph in motion, shared: every trial puts right what it broke."""
-    with exercising(WATCHED, controllers=True, arguments=SMALL) as running:
+    with exercising(WATCHED, controllers=True, arguments=SMALL, parameters=patient) as running:
         yield running
 
 
@@ -58,10 +58,12 @@ def test_a_frozen_camera_is_named_and_a_person_must_look_when_chunks_stay_away(r
         lambda: "picture does not change" in told.get("camera_sync", (0, ""))[1], 10.0, "the reason"
     )
     assert "wrist_left" in told["camera_sync"][1]
-    assert rig.wait(lambda: rig.executor.state == ExecutorState.STARVED, 10.0)
+    starved = rig.wait(lambda: rig.executor.state == ExecutorState.STARVED, 10.0)
+    assert starved, rig.describe()
     since_ns = rig.monitor.newest(CHUNKS).ns + 1
     rig.await_rest()
-    assert rig.wait(lambda: rig.executor.state == ExecutorState.DISABLED, 10.0)
+    disabled = rig.wait(lambda: rig.executor.state == ExecutorState.DISABLED, 10.0)
+    assert disabled, rig.describe()
     assert "enable the executor again" in rig.executor.reason
     rig.inject("wrist_left", "none")
     assert rig.wait(lambda: len(rig.monitor.since(CHUNKS, since_ns)) > 3, 10.0)

@@ -22,16 +22,18 @@ def tried(rig: Rig, name: str) -> None:
     assert trial.passed, trial.note
 
 
-def test_in_a_namespace_everything_stops_too(no_process_left) -> None:
-    with exercising(WATCHED, arguments={**SMALL, "namespace": "cell_7"}) as running:
+def test_in_a_namespace_everything_stops_too(no_process_left, patient) -> None:
+    arguments = {**SMALL, "namespace": "cell_7"}
+    with exercising(WATCHED, arguments=arguments, parameters=patient) as running:
         tried(running, "estop_left_arm")
         running.set_in_motion()
 
 
 def test_on_simulated_time_a_killed_policy_and_a_clock_that_jumps_stop_the_robot(
-    no_process_left,
+    no_process_left, patient
 ) -> None:
-    with exercising(WATCHED, arguments={**SMALL, "use_sim_time": "true"}) as running:
+    arguments = {**SMALL, "use_sim_time": "true"}
+    with exercising(WATCHED, arguments=arguments, parameters=patient) as running:
         tried(running, "clock_jump")
         tried(running, "policy_killed")
         running.set_in_motion()

@@ -9,7 +9,6 @@ from typing import Any
 from wall_oss_ros.cli.bench.fault import Fault
 from wall_oss_ros.cli.bench.motion import Movement
 from wall_oss_ros.cli.bench.rig import SECOND_NS, Rig
-from wall_oss_ros.core.safety import Mode
 
 # Nothing moved: what a held arm shivers and sags [mrad], [mm].
 STILL_MRAD, STILL_MM = 5.0, 1.0
@@ -75,7 +74,7 @@ def try_fault(rig: Rig, fault: Fault, delay_s: float = 0.0, patience: float = 1.
         within_s = patience * fault.within_s
         reaction_ns = _await(rig, fault, begin_ns, within_s)
         if reaction_ns is None:
-            notes.append(f"not within {within_s:g} s: {fault.required}; {_state(rig)}")
+            notes.append(f"not within {within_s:g} s: {fault.required}; {rig.describe()}")
         if fault.still_s is None:
             notes += _goes_on(rig)
         else:
@@ -142,13 +141,3 @@ def _goes_on(rig: Rig) -> list[str]:
         return [f"motion was revoked: {'; '.join(rig.safety.latched_causes)}"]
     speed = rig.axes.part_speed(rig.track(from_ns), "left_arm")
     return [] if len(speed) and speed.max() > 1.0 else ["motion did not go on"]
-
-
-def _state(rig: Rig) -> str:
-    causes = "; ".join(rig.safety.latched_causes)
-    answer = "" if rig.answer is None else f"; the service said: {rig.answer[0].message}"
-    moving = rig.axes.moving(rig.track(time.monotonic_ns() - SECOND_NS // 10))
-    return (
-        f"supervisor: {Mode(rig.safety.mode).name}, {causes or 'motion enabled'}; executor: "
-        f"{rig.executor.reason}; moving: {moving}{answer}"
-    )

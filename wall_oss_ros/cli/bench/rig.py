@@ -23,6 +23,7 @@ from wall_oss_ros.cli.bench.monitor import (
 from wall_oss_ros.cli.bench.motion import Axes, Track
 from wall_oss_ros.cli.session import Session
 from wall_oss_ros.core.errors import BringUpError
+from wall_oss_ros.core.executor import ExecutorStatus
 from wall_oss_ros.core.safety import Mode
 from wall_oss_ros.msg import ActionChunk, ExecutorState, SafetyState
 from wall_oss_ros.ros import qos
@@ -79,6 +80,17 @@ class Rig:
     def executor(self) -> ExecutorState:
         """The executor's newest state."""
         return self.monitor.newest(EXECUTOR).message
+
+    def describe(self) -> str:
+        """Return in words what supervisor and executor say, and what moves."""
+        causes = "; ".join(self.safety.latched_causes) or "motion enabled"
+        answer = "" if self.answer is None else f"; a service said: {self.answer[0].message}"
+        moving = self.axes.moving(self.track(time.monotonic_ns() - SECOND_NS // 10))
+        return (
+            f"supervisor: {Mode(self.safety.mode).name}, {causes}; executor: "
+            f"{ExecutorStatus(self.executor.state).name}, {self.executor.reason}; moving: {moving}"
+            f"{answer}"
+        )
 
     def track(self, since_ns: int, until_ns: int | None = None) -> Track:
         """Return the true motion since a time [ns, monotonic]."""
@@ -220,9 +232,7 @@ class Rig:
         while not self._moving():
             if time.monotonic() > end:
                 raise BringUpError(
-                    f"the robot does not move within {_MOVING_S:.0f} s: supervisor "
-                    f"{Mode(self.safety.mode).name} ({'; '.join(self.safety.latched_causes)}), "
-                    f"executor: {self.executor.reason}"
+                    f"the robot does not move within {_MOVING_S:.0f} s; {self.describe()}"
                 )
             self._help()
 

@@ -44,7 +44,7 @@ def _outcomes(first_seed: int, commands: int) -> Iterator[Outcome]:
     full, rest = divmod(commands, _EPISODE)
     sizes = [_EPISODE] * full + [rest] * (rest > 0)
     jobs = [(first_seed + index, size) for index, size in enumerate(sizes)]
-    with multiprocessing.get_context("spawn").Pool(os.cpu_count(), _begin) as pool:
+    with multiprocessing.get_context("fork").Pool(os.cpu_count(), _begin) as pool:
         yield from pool.imap_unordered(_episode, jobs)
 
 

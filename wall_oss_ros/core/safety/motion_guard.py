@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -211,19 +212,19 @@ class MotionGuard:
         """Return why a step must not be made, if so, and the posture where it ends by braking."""
         if not self._barriers:
             return None, there
-        ends = self._look(motion.rest)
         between: list[Array] = []
         if any(gap.distance < 0.0 for gap in here.gaps):
             between = self._governor.braking_way(motion, _LOOKS_BEYOND)
         elif np.abs(motion.rest - motion.positions).max() > _LONG_BRAKE:
             between = self._governor.braking_way(motion, 1)
-        way = [here, there, *map(self._look, between), ends]
         # Beyond a border only coming back is allowed, all the way to rest.
-        for before, after in zip(way, way[1:], strict=False):
-            deeper = self._entered(before.gaps, after.gaps, _RESUME if self._held else 0.0)
+        last, free = here, _RESUME if self._held else 0.0
+        for posture in chain((there,), map(self._look, (*between, motion.rest))):
+            deeper = self._entered(last.gaps, posture.gaps, free)
             if deeper is not None:
-                return Finding(Severity.HOLD, *deeper), ends
-        return None, ends
+                return Finding(Severity.HOLD, *deeper), there
+            last = posture
+        return None, last
 
     def _share(
         self,

@@ -31,8 +31,9 @@ from wall_oss_ros.ros.real_time import (
     usual_garbage_collector,
 )
 
-# The default of 5 ms lets a callback in pure Python keep the loop waiting that long.
-_SWITCH_INTERVAL_S = 0.0005
+# The default of 5 ms lets a callback in pure Python keep the loop waiting that long, each time that
+# the loop has to take the interpreter's lock again.
+_SWITCH_INTERVAL_S = 0.0001
 # Two clocks are read one after the other; a pause between them of more than this is read again.
 _READING_NS = 20_000
 _READINGS = 3

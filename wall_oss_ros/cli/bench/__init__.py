@@ -19,6 +19,7 @@ SUBJECTS = {
     "loops": "what the processes of the demo cost, and how even their loops run",
     "sim": "the simulator alone",
     "tasks": "the scripted policy over seeded scenes in the lockstep loop",
+    "smoothness": "jumps and jerk where chunks join, by how they are joined and how late they come",
     "supervisor": "what a tick of the safety supervisor costs, and a look ahead over a chunk",
     "attack": "random and adversarial commands through the supervisor's core",
     "faults": "the fault matrix with real processes: required reactions and their times",

@@ -14,7 +14,7 @@ from wall_oss_ros.cli.bench.fault import Fault
 from wall_oss_ros.cli.bench.fault_cases import chosen
 from wall_oss_ros.cli.bench.fault_trial import try_fault
 from wall_oss_ros.cli.bench.monitor import CHUNKS, WATCHED
-from wall_oss_ros.cli.bench.rig import SECOND_NS, Rig
+from wall_oss_ros.cli.bench.rig import Rig
 from wall_oss_ros.cli.bench.stage import exercising
 from wall_oss_ros.msg import ExecutorState
 
@@ -32,7 +32,7 @@ FEW = (
     "second_publisher",
     "estop_base",
     "reset_while_pressed",
-    "controller_deaf",
+    "estop_input",
 )
 
 
@@ -50,24 +50,21 @@ def test_a_fault_causes_what_it_must_and_nothing_else(rig: Rig, name: str) -> No
     assert trial.passed, trial.note
 
 
-def test_a_frozen_camera_is_named_and_a_person_must_look_when_chunks_stay_away(rig: Rig) -> None:
+def test_a_frozen_camera_is_named_and_no_chunk_comes_until_it_is_alive_again(rig: Rig) -> None:
     rig.set_in_motion()
     rig.inject("wrist_left", "freeze")
     told = rig.conductor.seen.levels
     rig.conductor.wait_for(
-        lambda: "picture does not change" in told.get("camera_sync", (0, ""))[1], 10.0, "the reason"
+        lambda: "picture does not change" in told.get("camera_sync", (0, ""))[1], 15.0, "the reason"
     )
     assert "wrist_left" in told["camera_sync"][1]
-    starved = rig.wait(lambda: rig.executor.state == ExecutorState.STARVED, 10.0)
-    assert starved, rig.describe()
+    halted = rig.wait(lambda: rig.executor.state != ExecutorState.RUNNING, 10.0)
+    assert halted, rig.describe()
     since_ns = rig.monitor.newest(CHUNKS).ns + 1
     rig.await_rest()
-    disabled = rig.wait(lambda: rig.executor.state == ExecutorState.DISABLED, 10.0)
-    assert disabled, rig.describe()
-    assert "enable the executor again" in rig.executor.reason
+    assert not rig.monitor.since(CHUNKS, since_ns)
     rig.inject("wrist_left", "none")
     assert rig.wait(lambda: len(rig.monitor.since(CHUNKS, since_ns)) > 3, 10.0)
-    assert rig.axes.rest_ns(rig.track(rig.monitor.newest(CHUNKS).ns - SECOND_NS // 5)) is not None
 
 
 def test_the_matrix_is_complete() -> None:

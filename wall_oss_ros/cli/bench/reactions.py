@@ -58,7 +58,7 @@ def starved_and_at_rest(noticed_s: float = 0.0) -> Reaction:
     """
 
     def reaction(rig: Rig, since_ns: int) -> int | None:
-        if rig.executor.state not in (ExecutorState.STARVED, ExecutorState.DISABLED):
+        if rig.executor.state == ExecutorState.RUNNING:
             return None
         if rig.monitor.since(CHUNKS, since_ns + round(noticed_s * 1e9) + _ON_THE_WAY_NS):
             return None

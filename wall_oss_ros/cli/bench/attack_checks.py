@@ -40,7 +40,7 @@ class Chains:
         self._contract = contract
         self.names = tuple(contract.limited_joints)
         joints = ElementTree.parse(find_urdf(contract.description)).getroot().findall("joint")
-        self._above = {joint.find("child").get("link"): joint for joint in joints}  # type: ignore
+        self._above = {_link_of(joint, "child"): joint for joint in joints}
 
     def link(self, name: str, positions: Array) -> tuple[Array, Array]:
         """Return place (t, 3) and rotation (t, 3, 3) of a link for postures (t, n)."""
@@ -86,7 +86,7 @@ class Chains:
         while name != self._contract.base_frame:
             joint = self._above[name]
             way.insert(0, joint)
-            name = str(joint.find("parent").get("link"))  # type: ignore[union-attr]
+            name = _link_of(joint, "parent")
         return way
 
 
@@ -113,6 +113,11 @@ def _kept_in_box(box: Box, points: Array) -> Array:
     beyond = np.maximum(low - points, points - high)
     outside = np.linalg.norm(np.maximum(beyond, 0.0), axis=1)
     return np.asarray(-np.where(outside > 0.0, outside, beyond.max(axis=1)))
+
+
+def _link_of(joint: ElementTree.Element, end: str) -> str:
+    found = joint.find(end)
+    return "" if found is None else found.get("link", "")
 
 
 def _numbers(element: ElementTree.Element | None, key: str) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +17,10 @@ from wall_oss_ros.cli.bench.attack_checks import (
     zone_distance,
 )
 from wall_oss_ros.cli.bench.attack_commands import DT, Attacker, View
+from wall_oss_ros.cli.bench.attack_zones import draw_yard, draw_zones
 from wall_oss_ros.core.chunk import NANOSECONDS
 from wall_oss_ros.core.command import RobotCommand
 from wall_oss_ros.core.contract import RobotContract, Zone
-from wall_oss_ros.core.contract.shapes import Box, HalfSpace, Sphere
 from wall_oss_ros.core.observation import JointSample
 from wall_oss_ros.core.pose import Pose
 from wall_oss_ros.core.safety import Boundaries, Mode, SafetySettings, SafetySupervisor, rule_set
@@ -96,7 +96,7 @@ class Episode:
         )
         self._attacker = Attacker(contract, arena.chains, arena.checking, random)
         self._now_ns = self._steady_ns = self._redrawn_ns = 1000 * NANOSECONDS
-        self._redraw_zones()
+        self._redraw_zones(draw_yard(random, contract) if random.random() < 0.3 else None)
         spread = float(random.choice([0.0, 0.1, 0.5, 3.0]))
         start = arena.home + spread * random.normal(0.0, 1.0, len(arena.home))
         out = random.choice([0.0, 0.05])  # some start a little outside their range
@@ -197,42 +197,13 @@ class Episode:
             self._now_ns = max(self._now_ns + jump_ns, NANOSECONDS)
         supervisor.see(("cmd_vel: stranger",) if random.random() < 0.001 else (), ())
         if random.random() < 0.003:
-            self._redraw_zones()
+            self._redraw_zones(self._boundaries.zones.get("yard"))
 
-    def _redraw_zones(self) -> None:
-        random = self._random
-        zones = {
-            f"zone {i}": self._zone(f"{s}_arm") for i, s in enumerate(("left", "right", "left"))
-        }
-        kept = {name: zone for name, zone in zones.items() if random.random() < 0.5}
-        if random.random() < 0.3 and not hasattr(self, "_run"):
-            centre = (*random.uniform(-2.0, 2.0, 2), 0.0)
-            ball = Sphere(centre, float(random.uniform(0.2, 0.6)))
-            frame = self._arena.contract.odometry.frame if self._arena.contract.odometry else ""
-            kept["yard"] = Zone("out", ("base",), frame, 0.1, sphere=ball)
-        elif "yard" in self._boundaries.zones:
-            kept["yard"] = self._boundaries.zones["yard"]
-        self._boundaries.replace(kept)
+    def _redraw_zones(self, yard: Zone | None) -> None:
+        kept = draw_zones(self._random, self._arena.contract)
+        self._boundaries.replace(kept if yard is None else {**kept, "yard": yard})
         self._supervisor.replace_barriers(self._boundaries.barriers)
         self._redrawn_ns = self._now_ns
-
-    def _zone(self, part: str) -> Zone:
-        random = self._random
-        x, y, z = random.uniform((0.3, -0.5, 0.7), (0.9, 0.5, 1.4)).tolist()
-        frame = str(random.choice([self._arena.contract.base_frame, "torso_lift_link"]))
-        margin, keep = float(random.uniform(0.01, 0.1)), str(random.choice(["in", "out"]))
-        zone = Zone(keep, (part,), frame, margin, sphere=Sphere((x, y, z), 0.1))  # type: ignore
-        match random.integers(0, 3):
-            case 0:
-                ball = Sphere((x, y, z), float(random.uniform(0.05, 0.5)))
-                return replace(zone, sphere=ball)
-            case 1:
-                a, b, c = random.uniform(0.03, 0.4, 3).tolist()
-                box = Box((x - a, y - b, z - c), (x + a, y + b, z + c))
-                return replace(zone, sphere=None, box=box)
-            case _:
-                plane = HalfSpace((x, y, z), tuple(random.normal(0.0, 1.0, 3).tolist()))
-                return replace(zone, sphere=None, half_space=plane)
 
     def _follow(self) -> None:
         """Let the robot go where it was sent, with a lag."""

@@ -126,3 +126,11 @@ def _of(diagnostics, name):
         status for array in diagnostics for status in array.status if status.name.endswith(name)
     ]
     return found[-1] if found else None
+
+
+def test_how_long_observations_take_is_in_the_diagnostics(running):
+    table, _, observations, _, node = running
+    table.spin_until(lambda: len(observations) >= 3, "observations")
+    values = node.report()[2]
+    p50, p95, p99 = map(float, values["camera_to_observation p50 p95 p99 [ms]"].split())
+    assert 0.0 < p50 <= p95 <= p99

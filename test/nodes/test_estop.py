@@ -104,3 +104,21 @@ def test_an_estop_before_activation_sends_nothing_and_stays_latched(bench, contr
 def test_a_pressed_input_is_in_the_state(scene):
     scene.estop_input.publish(Bool(data=True))
     assert scene.wait(SafetyState.ESTOP).estop_inputs == ["safety/estop_input"]
+
+
+def test_a_supervisor_whose_loop_fails_holds_the_robot_as_its_last_act_and_ends(scene):
+    scene.enable_for_sure()
+    scene.base_twist = np.array([0.2, 0.0, 0.0])
+    scene.table.spin_until(lambda: scene.base and scene.base[-1].twist.linear.x > 0.05, "driving")
+
+    def fail() -> None:
+        raise RuntimeError("broken")
+
+    scene.node.loop._tick = fail
+    scene.table.spin_until(lambda: scene.node.ending.requested, "the end")
+    scene.clear()
+    scene.node.halt()  # what `run` does then
+    joints = {topic: sent for topic, sent in scene.sent.items() if "gripper" not in topic}
+    scene.table.spin_until(lambda: all(joints.values()), "a stop on every topic")
+    assert all(standing(message) for sent in joints.values() for message in sent)
+    assert str(scene.node.ending.error) == "broken"

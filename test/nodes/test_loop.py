@@ -10,7 +10,7 @@ import time
 import pytest
 
 from wall_oss_ros.core.contract import RobotContract
-from wall_oss_ros.ros import loop_node
+from wall_oss_ros.ros import loop_node, real_time
 from wall_oss_ros.ros.loop import DeadlineLoop
 from wall_oss_ros.ros.loop_node import LoopNode
 
@@ -64,6 +64,8 @@ def test_an_error_is_handed_over_and_ends_the_loop():
     loop = DeadlineLoop(100.0, fail, on_error, "loop")
     loop.start()
     assert told.wait(5.0)
+    loop.stop()
+    assert not loop.running
     loop.stop()
     assert [str(error) for error in errors] == ["broken"]
 
@@ -193,6 +195,15 @@ def test_real_time_that_is_refused_is_said_with_what_to_do_and_the_loop_goes_on(
     assert not node.real_time
     assert len(said) == 2
     assert any("rtprio 40" in sentence and "limits.conf" in sentence for sentence in said)
+
+
+def test_memory_is_not_locked_where_a_limit_would_end_the_process_later(monkeypatch):
+    monkeypatch.setattr(real_time.resource, "getrlimit", lambda what: (8_000_000, 8_000_000))
+    monkeypatch.setattr(real_time, "_has_capability", lambda number: False)
+    monkeypatch.setattr(real_time.ctypes, "CDLL", None)  # nothing is asked of the system
+    refusal = real_time.lock_memory()
+    assert "8.0 MB" in refusal
+    assert "memlock unlimited" in refusal
 
 
 def test_real_time_that_is_permitted_is_in_force_while_the_loop_runs(bench, monkeypatch):

@@ -69,6 +69,7 @@ class SafetySupervisorNode(LoopNode):
         self._latency = LatencyStages("command_to_controller", "camera_to_controller")
         self._timed = (0, 0)
         self._standing = True
+        self._sending = False
         self._ticks = 0
         self._beat_every = max(1, round(_HEARTBEAT_S / self.period_s))
         self.build_loop(contract, self._judge, self._measure)
@@ -86,14 +87,7 @@ class SafetySupervisorNode(LoopNode):
         self.create_timer(_WATCH_S, self._look_around)
         self.create_service(Trigger, "~/reset", self._on_reset)
         self.create_service(SetBool, "~/enable_motion", self._on_enable)
-        zones = ZoneService(
-            self,
-            contract,
-            self.contract_path,
-            boundaries,
-            self.lock,
-            lambda: self._supervisor.replace_barriers(boundaries.barriers),
-        )
+        zones = ZoneService(self, contract, boundaries, self._supervisor.replace_barriers)
         if self._zones_file:
             zones.use(Path(self._zones_file))
         estop = ListenerThread(self, "estop", self.on_thread_error)
@@ -111,6 +105,11 @@ class SafetySupervisorNode(LoopNode):
         for thread in self._threads:
             thread.start()
 
+    def start(self) -> None:
+        """Start the loop."""
+        super().start()
+        self._sending = True
+
     def stop(self) -> None:
         """Bring the robot to rest, then stop the loop."""
         with self.lock:
@@ -119,6 +118,10 @@ class SafetySupervisorNode(LoopNode):
         end = time.monotonic() + _HALT_S
         while self.loop.running and not self._standing and time.monotonic() < end:
             time.sleep(self.period_s)
+        if not self.loop.running:
+            with self.lock:
+                self._stop_now(self._supervisor.estop("its loop ended", self.now_ns()))
+        self._sending = False
         super().stop()
 
     def destroy_node(self) -> None:
@@ -202,7 +205,7 @@ class SafetySupervisorNode(LoopNode):
         return response
 
     def _stop_now(self, hold: RobotCommand | None) -> None:
-        if hold is not None and self.loop.running:
+        if hold is not None and self._sending:
             self._output.send(hold, at_once=True)
 
     # -- the executor's thread --------------------------------------------------------------------
@@ -232,10 +235,7 @@ class SafetySupervisorNode(LoopNode):
         if not self.active:
             return super().report()
         level, sentence, values = self._reporter.report()
-        p50, p99 = self._screen.look_ahead_ms.at(50, 99)
-        values["look-ahead p50 p99 [ms]"] = f"{p50:.2f} {p99:.2f}"
-        values["chunks cut by look-ahead"] = str(self._screen.cut)
-        return level, sentence, {**values, **self.loop_values()}
+        return level, sentence, {**values, **self._screen.values(), **self.loop_values()}
 
 
 def _moves(command: RobotCommand) -> bool:

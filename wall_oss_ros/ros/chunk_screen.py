@@ -21,12 +21,7 @@ from wall_oss_ros.ros.verdict_message import verdict_message
 
 
 class ChunkScreen:
-    """Judges whole chunks. Only the newest waits: one that came while another was judged.
-
-    Attributes:
-        look_ahead_ms: how long judging took [ms].
-        cut: chunks that were not safe to the end, since the start.
-    """
+    """Judges whole chunks. Only the newest waits: one that came while another was judged."""
 
     def __init__(
         self,
@@ -49,8 +44,8 @@ class ChunkScreen:
         self._measured = measured
         self._frame = frame
         self._logger = node.get_logger()
-        self.look_ahead_ms = Percentiles(200)
-        self.cut = 0
+        self._took_ms = Percentiles(200)
+        self._cut = 0
         self._publisher = node.create_lifecycle_publisher(
             ChunkVerdictMessage, "chunk_verdict", qos.NEWEST
         )
@@ -64,6 +59,14 @@ class ChunkScreen:
     def stop(self) -> None:
         """Stop listening."""
         self._listener.stop()
+
+    def values(self) -> dict[str, str]:
+        """Return time and counts for diagnostics."""
+        p50, p99 = self._took_ms.at(50, 99)
+        return {
+            "look-ahead p50 p99 [ms]": f"{p50:.2f} {p99:.2f}",
+            "chunks cut by look-ahead": str(self._cut),
+        }
 
     def _on_chunk(self, message: ActionChunk) -> None:
         begin = time.perf_counter()
@@ -80,9 +83,9 @@ class ChunkScreen:
             verdict = self._look_ahead.judge(chunk, measured.position_of())
         took_ms = (time.perf_counter() - begin) * 1e3
         self._publisher.publish(verdict_message(verdict, chunk, self._frame, took_ms))
-        self.look_ahead_ms.add(took_ms)
+        self._took_ms.add(took_ms)
         if verdict.safe_rows < verdict.rows:
-            self.cut += 1
+            self._cut += 1
             self._logger.warning(
                 f"chunk {verdict.seq}: {verdict.safe_rows} of {verdict.rows} rows are safe; "
                 f"{verdict.rule}: {verdict.reason}",

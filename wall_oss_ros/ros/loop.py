@@ -84,8 +84,9 @@ class DeadlineLoop:
 
     @property
     def running(self) -> bool:
-        """Whether it was started and not stopped."""
-        return self._thread is not None and not self._stopping.is_set()
+        """Whether it was started, was not stopped, and no error has ended it."""
+        thread = self._thread
+        return thread is not None and thread.is_alive() and not self._stopping.is_set()
 
     def measured_hz(self) -> float:
         """Return the rate of the last seconds."""

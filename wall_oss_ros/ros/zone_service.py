@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from rclpy.node import Node
 from visualization_msgs.msg import MarkerArray
 
 from wall_oss_ros.core.contract import RobotContract, load_zones
 from wall_oss_ros.core.errors import ContractError, choices
 from wall_oss_ros.core.safety import Boundaries
+from wall_oss_ros.core.safety.barrier import Barrier
 from wall_oss_ros.ros import qos
+from wall_oss_ros.ros.loop_node import LoopNode
 from wall_oss_ros.ros.zone_markers import zone_markers
 from wall_oss_ros.srv import SetZones
 
@@ -22,28 +22,22 @@ class ZoneService:
 
     def __init__(
         self,
-        node: Node,
+        node: LoopNode,
         contract: RobotContract,
-        contract_file: str,
         boundaries: Boundaries,
-        lock: threading.Lock,
-        replaced: Callable[[], None],
+        replaced: Callable[[Sequence[Barrier]], None],
     ) -> None:
         """Create service and markers; the contract's zones are in force.
 
         Args:
-            node: owner.
+            node: owner; its lock is held while zones are replaced.
             contract: the robot.
-            contract_file: where it was read from.
             boundaries: whose zones are replaced.
-            lock: held while they are.
-            replaced: called under the lock after they were.
+            replaced: told the new barriers, under the lock.
         """
         self._node = node
         self._contract = contract
-        self._contract_file = contract_file
         self._boundaries = boundaries
-        self._lock = lock
         self._replaced = replaced
         # No lifecycle publisher: what is in force is of interest before motion is possible.
         self._publisher = node.create_publisher(MarkerArray, "safety/zones", qos.STATE)
@@ -60,9 +54,9 @@ class ZoneService:
             ContractError: if they are wrong; those in force stay.
         """
         zones = load_zones(source, self._contract)
-        with self._lock:
+        with self._node.lock:
             self._boundaries.replace(zones)
-            self._replaced()
+            self._replaced(self._boundaries.barriers)
             beyond = self._boundaries.beyond_at_home()
         self._draw()
         said = f"zones in force: {choices(zones) if zones else 'none'}"
@@ -76,7 +70,7 @@ class ZoneService:
         if request.zones and request.file:
             response.message = "got zones and a file; expected one of them"
             return response
-        source = request.zones or Path(request.file or self._contract_file)
+        source = request.zones or Path(request.file or self._node.contract_path)
         try:
             response.message = self.use(source)
         except ContractError as error:
@@ -86,5 +80,5 @@ class ZoneService:
         return response
 
     def _draw(self) -> None:
-        now_ns = int(self._node.get_clock().now().nanoseconds)
-        self._publisher.publish(zone_markers(self._boundaries.outlines, now_ns))
+        markers = zone_markers(self._boundaries.outlines, self._node.now_ns())
+        self._publisher.publish(markers)

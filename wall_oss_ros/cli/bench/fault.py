@@ -11,9 +11,10 @@ from wall_oss_ros.cli.bench.rig import Rig
 Action = Callable[[Rig], None]
 
 # The graphs of the trials: all topics watched; no listener on the controller topics but the robot;
-# all nodes on simulated time.
-USUAL, UNWATCHED, SIMULATED_TIME = "usual", "unwatched", "simulated time"
-STAGES = (USUAL, UNWATCHED, SIMULATED_TIME)
+# motion only while the dead-man switch is held; all nodes on simulated time.
+USUAL, UNWATCHED = "usual", "unwatched"
+DEAD_MAN, SIMULATED_TIME = "dead man", "simulated time"
+STAGES = (USUAL, UNWATCHED, DEAD_MAN, SIMULATED_TIME)
 
 
 def nothing(rig: Rig) -> None:

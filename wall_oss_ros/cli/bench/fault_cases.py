@@ -11,7 +11,7 @@ import signal
 from collections.abc import Iterator
 from functools import partial
 
-from wall_oss_ros.cli.bench.fault import SIMULATED_TIME, STAGES, UNWATCHED, Action, Fault
+from wall_oss_ros.cli.bench.fault import DEAD_MAN, SIMULATED_TIME, STAGES, UNWATCHED, Action, Fault
 from wall_oss_ros.cli.bench.fault_chunks import chunk_faults
 from wall_oss_ros.cli.bench.reactions import (
     Reaction,
@@ -49,6 +49,7 @@ def faults() -> tuple[Fault, ...]:
         *_estops(),
         *_refusals(),
         *_controller_faults(),
+        *_dead_man_faults(),
         *_clock_faults(),
     ]
     return tuple(sorted(every, key=lambda fault: STAGES.index(fault.stage)))
@@ -260,6 +261,24 @@ def _controller_faults() -> Iterator[Fault]:
     )
 
 
+def _dead_man_faults() -> Iterator[Fault]:
+    for name, title, held, within_s in (
+        ("dead_man_released", "dead-man switch released", False, 0.2),
+        ("dead_man_cut", "dead-man switch says nothing any more", None, 0.8),
+    ):
+        yield Fault(
+            name,
+            title,
+            "motion revoked, the switch named",
+            _hold(held),
+            revoked("dead"),
+            within_s=within_s,
+            still_s=within_s + _HALT_S,
+            heal=_hold(True),
+            stage=DEAD_MAN,
+        )
+
+
 def _clock_faults() -> Iterator[Fault]:
     for fault, what in (("jump", "5 s forward"), ("jump_back", "5 s back")):
         yield Fault(
@@ -276,6 +295,10 @@ def _clock_faults() -> Iterator[Fault]:
 
 def _make(stream: str, fault: str) -> Action:
     return lambda rig: rig.inject(stream, fault)
+
+
+def _hold(held: bool | None) -> Action:
+    return lambda rig: rig.dead_man.set(held)
 
 
 def _send(node: str, number: signal.Signals) -> Action:

@@ -91,7 +91,8 @@ def try_fault(rig: Rig, fault: Fault, delay_s: float = 0.0, patience: float = 1.
     if fault.still_s is not None and not fault.resumes:
         rig.pause(fault.settle_s)
         again = _watch(rig, time.monotonic_ns(), _AGAIN_S)
-        notes += _complaints(again, "moved by itself when the cause was gone")
+        complaints = _complaints(again, "moved by itself when the cause was gone")
+        notes += [f"{complaint}; {rig.describe()}" for complaint in complaints]
     return Trial(
         fault=fault.name,
         passed=not notes,

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from wall_oss_ros.cli.bench.fault import SIMULATED_TIME, UNWATCHED, Fault
+from wall_oss_ros.cli.bench.fault import DEAD_MAN, SIMULATED_TIME, UNWATCHED, Fault
 from wall_oss_ros.cli.bench.fault_cases import chosen
 from wall_oss_ros.cli.bench.fault_trial import Trial, try_fault
 from wall_oss_ros.cli.bench.monitor import WATCHED
@@ -90,6 +90,7 @@ def _make_trials(
                 WATCHED,
                 controllers=stage != UNWATCHED,
                 arguments=arguments,
+                parameters={"safety_supervisor": {"dead_man_required": stage == DEAD_MAN}},
                 node_log=options.node_log,
             ) as rig:
                 for fault in missing:

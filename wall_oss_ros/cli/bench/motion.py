@@ -18,6 +18,8 @@ Array = NDArray[np.float64]
 _STANDING_TURN, _STANDING_SLIDE = 0.02, 0.004
 # For so long it must stand to be at rest [ns].
 _REST_NS = 60_000_000
+# So many moving axes are named.
+_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,10 +92,12 @@ class Axes:
         return int(track.ns[first])
 
     def moving(self, track: Track) -> str:
-        """Return which axes move, and how fast [rad/s] or [m/s], in words."""
+        """Return the axes that move most, and how fast [rad/s] or [m/s], in words."""
         most = track.speeds.max(axis=0, initial=0.0)
-        found = np.flatnonzero(most > self._standing)
-        return ", ".join(f"{self.names[i]} at {most[i]:.3f}" for i in found) or "nothing"
+        fast = sorted(np.flatnonzero(most > self._standing), key=lambda i: -most[i])
+        named = [f"{self.names[i]} at {most[i]:.2f}" for i in fast[:_NAMED]]
+        more = f" and {len(fast) - _NAMED} more" if len(fast) > _NAMED else ""
+        return ", ".join(named) + more if named else "nothing"
 
     def movement(self, track: Track) -> Movement:
         """Return the largest distance between any two places of an axis."""

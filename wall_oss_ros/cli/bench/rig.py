@@ -11,6 +11,7 @@ from typing import Any
 from std_msgs.msg import Bool
 
 from wall_oss_ros.cli.bench.commanded import commanded_share
+from wall_oss_ros.cli.bench.dead_man import DeadManSwitch
 from wall_oss_ros.cli.bench.intruder import Intruder
 from wall_oss_ros.cli.bench.monitor import (
     CHUNKS,
@@ -52,6 +53,7 @@ class Rig:
         conductor: shorthand.
         monitor: arrivals on the graph's topics.
         intruder: publishes what it should not.
+        dead_man: is held, unless told otherwise.
         axes: how to read the simulator's truth.
         answer: of the service that a fault called, with when it came [ns].
     """
@@ -64,9 +66,11 @@ class Rig:
         self._estop_input = node.create_publisher(Bool, "safety/estop_input", qos.STATE)
         self._instructions = 0
         self.intruder = Intruder(node.context, session.contract, node.get_namespace())
+        self.dead_man = DeadManSwitch(node)
 
     def close(self) -> None:
         """Leave the graph; before the session's own end."""
+        self.dead_man.close()
         self.intruder.close()
 
     # -- looking ----------------------------------------------------------------------------------

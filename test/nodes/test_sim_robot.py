@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -15,9 +16,11 @@ from sensor_msgs.msg import Image, JointState
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from wall_oss_ros.core.contract import RobotContract
+from wall_oss_ros.core.errors import SimulationError
 from wall_oss_ros.nodes.sim_robot import SimRobotNode
 from wall_oss_ros.ros import qos
 from wall_oss_ros.ros.sim_faults import JUMP_NS, SimFaults
+from wall_oss_ros.ros.sim_inputs import SimInputs
 from wall_oss_ros.ros.stamps import to_ns
 from wall_oss_ros.srv import InjectFault
 
@@ -147,3 +150,12 @@ def test_the_simulated_clock_jumps_once(contract: RobotContract) -> None:
     assert faults.inject("clock", "jump_back") is None
     assert faults.take_clock_jump_ns() == -JUMP_NS
     assert faults.take_clock_jump_ns() == 0
+
+
+def test_a_controller_that_the_simulator_has_not_is_refused(bench, contract) -> None:
+    arm = contract.arms["left"]
+    pose = dataclasses.replace(arm.controller, interface="cartesian_pose")
+    arms = {**contract.arms, "left": dataclasses.replace(arm, controller=pose)}
+    other = dataclasses.replace(contract, arms=arms)
+    with pytest.raises(SimulationError, match="'cartesian_pose'.*'left_arm'.*'joint_trajectory'"):
+        SimInputs(bench().node, other, SimFaults(other, False), print, print)

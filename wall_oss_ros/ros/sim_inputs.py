@@ -12,6 +12,7 @@ from std_msgs.msg import Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory
 
 from wall_oss_ros.core.contract import RobotContract
+from wall_oss_ros.core.errors import SimulationError, choices
 from wall_oss_ros.ros import qos
 from wall_oss_ros.ros.polling import PolledSubscriber
 from wall_oss_ros.ros.sim_faults import SimFaults
@@ -74,10 +75,17 @@ class SimInputs:
             self._take(part, kind, base.topic, self._twist)
             return
         controller = contract.joint_controllers[part]
-        if controller.interface == "joint_trajectory":
-            self._take(part, JointTrajectory, controller.topic, partial(self._trajectory, part))
-        else:
-            self._take(part, Float64MultiArray, controller.topic, partial(self._positions, part))
+        takes: dict[str, tuple[type, Callable[..., None]]] = {
+            "joint_trajectory": (JointTrajectory, self._trajectory),
+            "position_array": (Float64MultiArray, self._positions),
+        }
+        if controller.interface not in takes:
+            raise SimulationError(
+                f"the simulated robot has no controller for '{controller.interface}', which the "
+                f"contract names for '{part}'; valid: {choices(takes)}"
+            )
+        kind, callback = takes[controller.interface]
+        self._take(part, kind, controller.topic, partial(callback, part))
 
     def _leave(self, part: str) -> None:
         del self._sources[part]

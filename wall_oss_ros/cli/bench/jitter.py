@@ -16,11 +16,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from wall_oss_ros.cli.bench.histogram import Lateness
-from wall_oss_ros.cli.bench.monitor import EXECUTOR, SAFETY, TRUTH, WATCHED
+from wall_oss_ros.cli.bench.monitor import EXECUTOR, SAFETY, TRUTH, WATCHED, Arrival
 from wall_oss_ros.cli.bench.rig import Rig
 from wall_oss_ros.cli.bench.stage import exercising
 from wall_oss_ros.cli.bench.table import markdown
 from wall_oss_ros.core.errors import BringUpError
+from wall_oss_ros.ros.stamps import to_ns
 
 RATE_HZ = 200.0
 _PRIORITY = 80
@@ -42,11 +43,11 @@ def run(options: argparse.Namespace) -> int:
             with _graph(real_time, options) as rig, _computing(hogs):
                 rig.pause(_SETTLE_S)
                 measured = _measure(rig, seconds)
-                for loop, lateness in measured.items():
+                for loop, (lateness, missed) in measured.items():
                     granted = getattr(rig.monitor.newest(_LOOPS[loop]).message, "real_time", False)
                     priority = _words(real_time, granted)
                     load = f"{hogs} hogs" if hogs else "graph alone"
-                    rows.append((loop, load, priority, *lateness.figures()))
+                    rows.append((loop, load, priority, *lateness.figures(), f"{missed:.1%}"))
                     histograms.append((f"{loop}, {load}, {priority}", lateness))
                     # Beside a hog of the same priority nobody can promise anything.
                     if not hogs or granted:
@@ -54,7 +55,17 @@ def run(options: argparse.Namespace) -> int:
                 print(
                     f"{'priority' if real_time else 'no priority'}, {hogs} hogs: done", flush=True
                 )
-    head = ("loop", "beside", "real-time", "ticks", "p50 ms", "p99 ms", "p99.9 ms", "max ms")
+    head = (
+        "loop",
+        "beside",
+        "real-time",
+        "ticks",
+        "p50 ms",
+        "p99 ms",
+        "p99.9 ms",
+        "max ms",
+        "missed",
+    )
     print(f"\n{RATE_HZ:g} Hz, {seconds:g} s each\n\n{markdown(head, rows)}\n")
     for name, lateness in histograms:
         print(f"{name}\n{lateness.drawn()}\n")
@@ -88,20 +99,31 @@ def _computing(count: int) -> Iterator[None]:
             hog.wait()
 
 
-def _measure(rig: Rig, seconds: float) -> dict[str, Lateness]:
-    """Return what the histograms grew by; motion that a late tick revoked is enabled again."""
-    first = {loop: _histogram(rig, loop) for loop in _LOOPS}
+def _measure(rig: Rig, seconds: float) -> dict[str, tuple[Lateness, float]]:
+    """Return what the histograms grew by, and the share of ticks that were left out.
+
+    A loop that is more than a period late does not make up for the ticks in between; only the late
+    one is in the histogram. Motion that a late tick revoked is enabled again.
+    """
+    first = {loop: rig.monitor.newest(topic) for loop, topic in _LOOPS.items()}
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
         rig.pause(min(left, 1.0))
         with contextlib.suppress(BringUpError):
             rig.set_in_motion()
         rig.conductor.check()
-    return {loop: _histogram(rig, loop).since(first[loop]) for loop in _LOOPS}
+    return {loop: _grown(first[loop], rig.monitor.newest(_LOOPS[loop])) for loop in _LOOPS}
 
 
-def _histogram(rig: Rig, loop: str) -> Lateness:
-    state = rig.monitor.newest(_LOOPS[loop]).message
+def _grown(first: Arrival, last: Arrival) -> tuple[Lateness, float]:
+    lateness = _histogram(last).since(_histogram(first))
+    stamps_ns = [to_ns(each.message.header.stamp) for each in (first, last)]
+    due = (stamps_ns[1] - stamps_ns[0]) * 1e-9 * RATE_HZ
+    return lateness, max(0.0, 1.0 - lateness.ticks / due)
+
+
+def _histogram(arrival: Arrival) -> Lateness:
+    state = arrival.message
     return Lateness(tuple(state.lateness_bounds_ms), tuple(state.lateness_counts))
 
 

@@ -120,7 +120,7 @@ def committed_rows(motion_s: float, dt: float, valid_rows: int) -> int:
 def leaving(
     actions: Array, rows: Array, delay: int, count: int, mask: NDArray[np.bool_] | None = None
 ) -> Array:
-    """Return a chunk that leaves the running motion gradually, behind the rows that are committed.
+    """Return a chunk that does what is committed and from there leaves it gradually.
 
     A policy never goes on from committed rows exactly, and a chunk that does what is committed and
     from the next row on what the policy says has a kink there, which is a greater jerk than that of
@@ -133,21 +133,22 @@ def leaving(
     Args:
         actions: (H, 26) new rows; poses relative to the same state as those of `rows`.
         rows: (V, 26) the running motion in its place, from `carried_over`.
-        delay: rows that are committed and in `actions` already.
+        delay: rows that are committed, at most V.
         count: how many rows behind them still keep something of it.
         mask: (26,) commanded dimensions; the others are returned as they are. None for all.
 
     Raises:
         ValueError: where a rotation is none.
     """
+    used = np.ones(action_space.ACTION_DIM, np.bool_) if mask is None else mask
     left = actions.copy()
+    left[:delay, used] = rows[:delay, used]
     last = min(delay + count, len(rows), len(actions))
     if last <= delay:
         return left
     span = float(last - delay + 1)
     weight = np.array([fade(row + 1.0, span)[0] for row in range(last - delay)])
     old, new = rows[delay:last], actions[delay:last]
-    used = np.ones(action_space.ACTION_DIM, np.bool_) if mask is None else mask
     columns = LINEAR_COLUMNS[used[LINEAR_COLUMNS]]
     left[delay:last, columns] = old[:, columns] + weight[:, None] * (new - old)[:, columns]
     for side in action_space.SIDES:

@@ -73,7 +73,7 @@ class GoingOn:
         return Continuation(rows, self._delay, self.guidance)
 
     def leaving(self, actions: Array) -> Array:
-        """Return the model's answer to the last `rows`, (H, 26), without a kink behind them.
+        """Return the answer to the last `rows`, (H, 26): what is committed, and no kink behind it.
 
         One whose rotations are none comes back as it is; whoever publishes it refuses it.
         """

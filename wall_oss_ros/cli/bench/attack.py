@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
+import sys
 import time
 from collections.abc import Iterator
 
@@ -26,8 +27,13 @@ def run(options: argparse.Namespace) -> int:
     """Attack and print; return 1 on any violation."""
     begun_s = time.monotonic()
     total = Outcome()
+    told = 0
     for outcome in _outcomes(options.attack_seed, options.commands):
         total.add(outcome)
+        percent = 100 * total.counts["commands"] // options.commands
+        if percent >= told + 10:
+            told = percent
+            print(f"{percent} %, {len(total.violations)} violations", file=sys.stderr, flush=True)
     elapsed_s = time.monotonic() - begun_s
     commands = total.counts["commands"]
     print(f"{commands} commands in {elapsed_s:.0f} s, {commands / elapsed_s:.0f} per second\n")

@@ -531,6 +531,33 @@ def test_stopping_again_does_not_make_the_base_stand_again(rig: Rig) -> None:
 # --- e-stop ----------------------------------------------------------------------------------
 
 
+def test_an_estop_stops_a_gripper_that_moves_and_lets_one_that_holds_hold(rig: Rig) -> None:
+    rig.enabled()
+    right = rig.contract.grippers["right"].joint
+    closed = {GRIPPER: 0.8, right: 0.8}
+    rig.tick(closed)
+    rig.positions |= {GRIPPER: 0.3, right: 0.5}  # the right one is kept apart by what it holds
+    rig.velocities = {GRIPPER: 1.0, right: 0.0}
+    rig.live()
+    hold = rig.supervisor.estop("a person pressed it", rig.now)
+    assert hold is not None
+    assert hold.positions[GRIPPER] == 0.3 and hold.positions[right] == 0.8
+    rig.velocities = {}
+    later = rig.tick(closed)  # standing now: where it was stopped counts, not the old goal
+    assert later is not None and later.positions[GRIPPER] == 0.3
+
+
+def test_an_estop_leaves_a_gripper_alone_that_was_never_commanded_and_stands(rig: Rig) -> None:
+    parts = rig.contract.commanded_parts - {"left_gripper"}
+    rig.tick(parts=parts)
+    assert rig.enable() is None
+    rig.tick(parts=parts)
+    hold = rig.supervisor.estop("a person pressed it", rig.now)
+    assert hold is not None
+    assert "left_gripper" not in hold.parts and GRIPPER not in hold.positions
+    assert "right_gripper" in hold.parts
+
+
 def test_an_estop_holds_the_measured_pose_at_once_as_long_as_it_is_latched(rig: Rig) -> None:
     moving(rig)
     rig.positions = {LEFT_1: 2.20}
@@ -542,9 +569,9 @@ def test_an_estop_holds_the_measured_pose_at_once_as_long_as_it_is_latched(rig: 
         assert outputs[-1] is not None and outputs[-1].stamp_ns == rig.now
     for output in outputs:
         assert output is not None
-        assert output.parts == rig.contract.commanded_parts - {"left_gripper", "right_gripper"}
+        assert output.parts == rig.contract.commanded_parts
         assert output.positions[LEFT_1] == 2.20
-        assert set(output.positions) == set(rig.contract.limited_joints)
+        assert set(output.positions) == set(rig.contract.joint_names)
         assert not any(output.velocities.values()) and not output.base_twist.any()
         assert set(output.tools) == {"left", "right"}
     assert rig.state == (Mode.ESTOP, False)

@@ -55,13 +55,13 @@ class Scene:
         if not self.commanding:
             return
         self.wrist += 0.01 * self.speed
-        positions = {n: self.contract.home[n] for n in self.contract.limited_joints}
+        positions = dict(self.contract.home)
         positions["arm_left_7_joint"] = self.wrist
         velocities = dict.fromkeys(positions, 0.0)
         velocities["arm_left_7_joint"] = self.speed
-        parts = self.contract.commanded_parts - {"left_gripper", "right_gripper"}
+        parts, grippers = self.contract.commanded_parts, {"left": 1.0, "right": 1.0}
         command = RobotCommand(
-            self.table.now_ns(), 1, 1, parts, positions, velocities, {}, {}, self.base_twist
+            self.table.now_ns(), 1, 1, parts, positions, velocities, {}, grippers, self.base_twist
         )
         message = command_message(command, self.contract)
         message.left_tool.orientation.w = message.right_tool.orientation.w = 1.0

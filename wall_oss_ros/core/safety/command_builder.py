@@ -15,10 +15,7 @@ from wall_oss_ros.core.safety.verdict import Severity
 
 
 class CommandBuilder:
-    """Builds commands of one robot.
-
-    Grippers are only in what comes from a command: otherwise they keep what they hold.
-    """
+    """Builds commands of one robot."""
 
     def __init__(self, contract: RobotContract, kinematics: ForwardKinematics) -> None:
         self._kinematics = kinematics
@@ -85,15 +82,29 @@ class CommandBuilder:
             base_twist=base_twist,
         )
 
-    def hold(self, positions: Mapping[str, float], now_ns: int) -> RobotCommand:
-        """Return a command that holds every joint with full limits, and the base."""
+    def hold(
+        self,
+        positions: Mapping[str, float],
+        now_ns: int,
+        grippers: Mapping[str, float] | None = None,
+    ) -> RobotCommand:
+        """Return a command that holds every joint with full limits, and the base.
+
+        Args:
+            positions: by joint [rad] or [m].
+            now_ns: this tick [ns].
+            grippers: gripper joints to hold, too; the others keep what they hold.
+        """
+        grippers = grippers or {}
+        idle = {part for part, joint in self._grippers.items() if joint not in grippers}
+        held = {**{name: positions[name] for name in self._names}, **grippers}
         return RobotCommand(
             stamp_ns=now_ns,
             source_seq=0,
             source_epoch=0,
-            parts=self._parts - self._grippers.keys(),
-            positions={name: positions[name] for name in self._names},
-            velocities=dict.fromkeys(self._names, 0.0),
+            parts=self._parts - idle,
+            positions=held,
+            velocities=dict.fromkeys(held, 0.0),
             tools=self._kinematics.tool_poses(positions),
             grippers={},
             base_twist=np.zeros(3),

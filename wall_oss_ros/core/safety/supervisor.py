@@ -19,6 +19,7 @@ from wall_oss_ros.core.safety.checks import Check, blocker, check, standing
 from wall_oss_ros.core.safety.command_builder import CommandBuilder
 from wall_oss_ros.core.safety.command_carrier import CommandCarrier
 from wall_oss_ros.core.safety.freshness import SECOND_NS
+from wall_oss_ros.core.safety.grip import Grip
 from wall_oss_ros.core.safety.mode import Mode, RuleCount
 from wall_oss_ros.core.safety.motion_guard import STAND_AT_ONCE, Finding, MotionGuard
 from wall_oss_ros.core.safety.rule import Rule, Situation
@@ -73,6 +74,7 @@ class SafetySupervisor:
         self._carrier = CommandCarrier(contract)
         self._ramp = None if contract.base is None else BaseRamp(contract.base)
         self._build = CommandBuilder(contract, kinematics)
+        self._grip = Grip(contract)
         self._measured: JointSample | None = None
         self._command: RobotCommand | None = None
         self._heartbeats: dict[str, int] = {}
@@ -156,7 +158,7 @@ class SafetySupervisor:
         """Stop at once and stay stopped until reset.
 
         Every joint is held where it is measured, or, where the joint states are old, where it was
-        sent last; grippers keep what they hold.
+        sent last; a gripper that moves stops, one that holds goes on holding (`grip`).
 
         Returns:
             What the controllers should get at once, without waiting for the next tick. None in
@@ -342,7 +344,9 @@ class SafetySupervisor:
         if holding or late or self._ramp is None:
             twist = self._slower(sent.base_twist, dt)
         epoch = max(command.source_epoch, sent.source_epoch)
-        return self._build.executed(command, step, twist, epoch, now_ns)
+        output = self._build.executed(command, step, twist, epoch, now_ns)
+        self._grip.sent(output)
+        return output
 
     def _stopped(self, now_ns: int, dt: float | None = None) -> RobotCommand | None:
         """Return what is sent while motion is not enabled."""
@@ -382,7 +386,7 @@ class SafetySupervisor:
         old = (now_ns - self._measured.stamp_ns) / SECOND_NS > self._settings.state_max_age_s
         if old and self._sent is not None:
             positions |= self._guard.posture
-        return self._build.hold(positions, now_ns)
+        return self._build.hold(positions, now_ns, self._grip.stop(self._measured, not old))
 
     def _spoken(self, output: RobotCommand | None) -> RobotCommand | None:
         return None if self._settings.shadow else output

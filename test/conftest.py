@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -32,3 +33,14 @@ def _claim_domain() -> tuple[int, IO[str]]:
 _domain, _lock = _claim_domain()
 os.environ["ROS_DOMAIN_ID"] = str(_domain)
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+
+
+@pytest.fixture(scope="session")
+def other_domain() -> Iterator[str]:
+    """A second domain: what this process still has in the first one is not there.
+
+    A node of rclpy is seen by others until Python has collected the last object that refers to it.
+    """
+    domain, lock = _claim_domain()
+    with lock:
+        yield str(domain)

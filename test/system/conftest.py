@@ -40,6 +40,14 @@ def nothing_left(timeout_s: float = 10.0) -> list[str]:
     return left
 
 
+@pytest.fixture(scope="session", autouse=True)
+def away_from_the_nodes_ring(other_domain: str) -> Iterator[None]:
+    """Real graphs refuse to start where nodes of the same names are seen."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ROS_DOMAIN_ID", other_domain)
+        yield
+
+
 @pytest.fixture(scope="session")
 def patient() -> dict[str, dict[str, float]]:
     """Return limits on age for a machine that is busy with something else, by node.

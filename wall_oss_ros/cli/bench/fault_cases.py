@@ -84,7 +84,7 @@ def _ended_processes() -> Iterator[Fault]:
                 within_s=_HEARTBEAT_S,
                 still_s=_HEARTBEAT_S + _HALT_S,
                 heal=_revive(node, number),
-                settle_s=0.4 if node == "sim_robot" else 0.0,
+                settle_s=0.9 if node == "sim_robot" else 0.0,
             )
         yield Fault(
             f"safety_supervisor_{suffix}",

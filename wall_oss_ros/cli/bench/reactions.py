@@ -15,7 +15,7 @@ from wall_oss_ros.msg import ExecutorState, SafetyState
 Reaction = Callable[[Rig, int], "int | None"]
 
 # A chunk may be on its way when its camera fails [ns].
-_ON_THE_WAY_NS = 300_000_000
+_ON_THE_WAY_NS = 500_000_000
 
 
 def revoked(*words: str, estop: bool | None = None) -> Reaction:

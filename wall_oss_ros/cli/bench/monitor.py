@@ -150,9 +150,15 @@ class Monitor:
 
     def since(self, topic: str, ns: int) -> Sequence[Arrival]:
         """Return what arrived at or after a time [ns, monotonic], oldest first."""
-        # Copied in one step: the listening thread may add meanwhile.
-        kept = tuple(self._arrivals[topic])
-        return tuple(reversed(tuple(_newer(kept, ns))))
+        found: list[Arrival] = []
+        try:
+            for arrival in reversed(self._arrivals[topic]):
+                if arrival.ns < ns:
+                    break
+                found.append(arrival)
+        except RuntimeError:  # the listening thread added one meanwhile
+            found = list(_newer(tuple(self._arrivals[topic]), ns))
+        return found[::-1]
 
     def newest(self, topic: str) -> Arrival:
         """Return what arrived last.

@@ -124,14 +124,11 @@ class LoopNode(SuiteNode):
         return self.due()[0]
 
     def due(self) -> tuple[int, int]:
-        """Return `due_ns`, and the same instant on a clock that never jumps [ns].
-
-        Under `use_sim_time` both are the simulated time.
-        """
+        """Return `due_ns`, and the same instant on a clock that never jumps [ns]."""
         deadline_ns = self.loop.deadline_ns
         clock = self.get_clock()
         if isinstance(clock, ROSClock) and clock.ros_time_is_active:
-            return self.now_ns(), self.now_ns()
+            return self.now_ns(), time.monotonic_ns()
         if deadline_ns is None:
             return self.now_ns(), time.monotonic_ns()
         ahead_ns, least_ns = 0, 0

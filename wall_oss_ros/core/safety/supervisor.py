@@ -243,7 +243,7 @@ class SafetySupervisor:
         Args:
             now_ns: ROS time of this tick [ns].
             dt: since the last tick [s].
-            steady_ns: a clock that never jumps [ns]; the simulated time where that is the clock.
+            steady_ns: a clock that never jumps [ns].
 
         Returns:
             What the controllers should get now; None: nothing to say. When motion is revoked the

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 
 import numpy as np
@@ -48,7 +49,7 @@ class SimFaults:
             "clock": CLOCK_FAULTS,
         }
         self._present: dict[str, str] = {}
-        self._jump_ns = 0
+        self._jumps: deque[int] = deque()
 
     def inject(self, stream: str, fault: str) -> str | None:
         """Give a stream a fault, or heal it with "none"; return None, or why not."""
@@ -67,8 +68,7 @@ class SimFaults:
 
     def take_clock_jump_ns(self) -> int:
         """Return by how much the clock is to jump now [ns]; 0 when asked again."""
-        jump_ns, self._jump_ns = self._jump_ns, 0
-        return jump_ns
+        return self._jumps.popleft() if self._jumps else 0
 
     def _move_clock(self, fault: str) -> str | None:
         if not self._with_clock:
@@ -76,7 +76,7 @@ class SimFaults:
                 "the clock is that of this machine and is left alone; only a graph started with "
                 "use_sim_time:=true has a clock that can jump"
             )
-        self._jump_ns = {"none": 0, "jump": JUMP_NS, "jump_back": -JUMP_NS}[fault]
+        self._jumps.append({"none": 0, "jump": JUMP_NS, "jump_back": -JUMP_NS}[fault])
         return None
 
 

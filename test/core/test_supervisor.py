@@ -335,6 +335,19 @@ def test_a_late_command_slows_the_robot_down_before_it_stops_it(rig: Rig) -> Non
     assert rig.state == (Mode.LIMITED, True)
 
 
+def test_after_a_pause_of_its_own_loop_nothing_of_the_old_motion_is_played(
+    contract: RobotContract,
+) -> None:
+    rig = Rig(contract).enabled()
+    moving(rig)
+    rig.now += SECOND
+    rig.steady += SECOND
+    output = rig.tick({LEFT_1: 2.5}, base_twist=(0.3, 0.0, 0.0))
+    assert output is not None and output.parts == {"base"} and not output.base_twist.any()
+    assert rig.state == (Mode.STOPPED, False)
+    assert "stood still for 1.0" in rig.supervisor.latched_causes[0]
+
+
 # --- holding ---------------------------------------------------------------------------------
 
 

@@ -148,6 +148,22 @@ def test_a_chunk_for_another_contract_is_refused_with_the_reason(scene):
     assert "another robot contract" in scene.states[-1].last_rejection
 
 
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ({"action_dim": 25}, "expected rows x 26"),
+        ({"actions": [float("nan")] * 32 * 26}, "not finite"),
+    ],
+)
+def test_a_chunk_that_is_none_is_counted_as_refused_and_the_motion_goes_on(scene, wrong, reason):
+    scene.follow()
+    good = {"horizon": 32, "action_dim": 26, "dt": 0.05, "action_mask": [True] * 26}
+    scene.chunks.publish(ActionChunkMessage(**{"seq": 2, "epoch": 1, **good, **wrong}))
+    scene.table.spin_until(lambda: scene.states[-1].rejected == 1, "a refusal")
+    assert reason in scene.states[-1].last_rejection
+    assert scene.states[-1].state == ExecutorState.RUNNING
+
+
 def test_silent_joint_states_end_motion(scene):
     scene.follow()
     scene.drivers.silent.add("joint_states")

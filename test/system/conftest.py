@@ -60,6 +60,7 @@ def patient() -> dict[str, dict[str, float]]:
             "command_max_age_s": 1.0,
             "state_max_age_s": 1.0,
             "heartbeat_max_age_s": 3.0,
+            "pause_max_s": 1.5,
         },
         "chunk_executor": {"state_max_age_s": 1.5},
         "camera_sync": {"max_age_s": 2.0, "state_max_age_s": 0.5, "frozen_after_s": 1.5},

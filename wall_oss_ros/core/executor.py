@@ -204,10 +204,14 @@ class ChunkExecutor:
                 side for side in action_space.SIDES if chunk.commands(f"{side}_gripper")
             }
         else:
-            self.rejected += 1
-            self._refused_seq = chunk.seq
-            self.last_rejection = f"chunk {chunk.seq}: {outcome.value}"
+            self.refuse(chunk.seq, outcome.value)
         return outcome
+
+    def refuse(self, seq: int, reason: str) -> None:
+        """Count a chunk that is not followed, be it that its message could not even be read."""
+        self.rejected += 1
+        self._refused_seq = seq
+        self.last_rejection = f"chunk {seq}: {reason}"
 
     def tick(self, now_ns: int, dt: float) -> RobotCommand:
         """Return the command that is due now; with no parts while motion is not possible.

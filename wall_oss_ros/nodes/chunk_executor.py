@@ -97,6 +97,9 @@ class ChunkExecutorNode(LoopNode):
             chunk = chunk_from(message)
         except MessageError as error:
             self.get_logger().error(str(error), throttle_duration_sec=2.0)
+            with self.lock:
+                self._executor.refuse(message.seq, str(error))
+            self._publish_plan()
             return
         with self.lock:
             outcome = self._executor.offer(chunk, self.now_ns())

@@ -42,6 +42,13 @@ class SafetySettings(Settings):
     base_pose_max_age_s: float = setting(
         0.3, "oldest odometry near a zone of the base [s]", low=0.02, high=2.0
     )
+    pause_max_s: float = setting(
+        0.3,
+        "longest time between two ticks over which motion goes on; the controllers brake by "
+        "themselves 0.15 s after the last one [s]",
+        low=0.05,
+        high=5.0,
+    )
     clock_jump_s: float = setting(
         0.5, "largest jump of the clock against a steady one [s]", low=0.05, high=10.0
     )

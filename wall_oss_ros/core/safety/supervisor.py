@@ -250,10 +250,15 @@ class SafetySupervisor:
             joints brake and the base ramps down within their limits, then the base is told to
             stand for a second. Under e-stop every joint is held as long as it is latched.
         """
-        jump_s = 0.0
+        jump_s = pause_s = 0.0
         if self._clocks is not None:
-            jump_s = ((now_ns - self._clocks[0]) - (steady_ns - self._clocks[1])) / SECOND_NS
+            pause_s = (steady_ns - self._clocks[1]) / SECOND_NS
+            jump_s = (now_ns - self._clocks[0]) / SECOND_NS - pause_s
         self._clocks = (now_ns, steady_ns)
+        if pause_s > self._settings.pause_max_s and self._sent is not None:
+            self._stop(f"pause: the supervisor's own loop stood still for {pause_s:.2f} s")
+            # The controllers have braked by themselves since: where to is not known here.
+            self._sent, self._quiet_ns = None, now_ns + _STAND_NS
         if self._sent is None or not self.motion_enabled or self._command is None:
             return self._spoken(self._stopped(now_ns, dt))
         verdict = self._fold(self._command, self._situation(now_ns, dt, self._sent, jump_s))

@@ -12,7 +12,7 @@ class PublisherWatch:
 
     Asking costs about 20 us per topic and is answered from what discovery has told, so it is done
     by a timer and not in the loop. A node that was killed is remembered by discovery for up to
-    20 s, and is a stranger for as long.
+    5 s (config/dds), and is a stranger for as long.
     """
 
     def __init__(self, node: Node, own: Sequence[str], single: Sequence[str]) -> None:

@@ -335,6 +335,16 @@ def test_a_late_command_slows_the_robot_down_before_it_stops_it(rig: Rig) -> Non
     assert rig.state == (Mode.LIMITED, True)
 
 
+def test_a_tick_whose_deadline_was_before_motion_was_enabled_limits_nothing(
+    contract: RobotContract,
+) -> None:
+    rig = Rig(contract)
+    rig.tick()
+    assert rig.supervisor.enable_motion(True, rig.now + 15 * MS) is None
+    rig.tick()
+    assert rig.state == (Mode.NOMINAL, True)
+
+
 def test_after_a_pause_of_its_own_loop_nothing_of_the_old_motion_is_played(
     contract: RobotContract,
 ) -> None:

@@ -87,7 +87,7 @@ class SafetySupervisor:
         # What was sent last, while motion is enabled and while the robot then comes to rest.
         self._sent: RobotCommand | None = None
         self._quiet_ns = 0
-        self._limited_ns = -_LIMITED_NS
+        self._limited_ns: int | None = None
         self._estop_hold: RobotCommand | None = None
         self._estop_inputs: dict[str, bool] = {}
         self.mode = Mode.STOPPED
@@ -231,7 +231,7 @@ class SafetySupervisor:
         self._sent = self._build.hold(measured, now_ns)
         self._guard.seed(measured)
         self._carrier.restart()
-        self._limited_ns = now_ns - _LIMITED_NS
+        self._limited_ns = None
         self.mode, self.motion_enabled, self.latched_causes = Mode.NOMINAL, True, ()
         return None
 
@@ -343,7 +343,8 @@ class SafetySupervisor:
         if verdict.severity is not Severity.PASS:
             self.last_verdict, self._limited_ns = verdict, now_ns
         holding = verdict.severity is Severity.HOLD
-        recently = now_ns - self._limited_ns < _LIMITED_NS
+        since_ns = self._limited_ns
+        recently = since_ns is not None and now_ns - since_ns < _LIMITED_NS
         self.mode = Mode.HOLD if holding else Mode.LIMITED if recently else Mode.NOMINAL
         twist = command.base_twist
         if holding or late or self._ramp is None:

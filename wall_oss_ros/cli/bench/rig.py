@@ -222,6 +222,10 @@ class Rig:
             BringUpError: naming what did not happen.
         """
         self.conductor.begin(self.session.runner.managed)
+        # A node is active before this process has found its topics.
+        for topic in (SAFETY, EXECUTOR):
+            if not self.wait(lambda heard=topic: self.monitor.heard(heard), _MOVING_S):  # type: ignore[misc]
+                raise BringUpError(f"nothing arrived on '{topic}' within {_MOVING_S:.0f} s")
         self.set_in_motion()
 
     def set_in_motion(self) -> None:

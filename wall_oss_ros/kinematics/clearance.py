@@ -78,19 +78,23 @@ class Clearance:
         """Return the smallest distance [m], negative for overlap, and the two links."""
         if not len(self.pairs):
             return math.inf, ()
-        nearest, least = -1, math.inf
-        offset = data.geom_xpos[self._first] - data.geom_xpos[self._second]
+        places = data.geom_xpos
+        offset = places.take(self._first, axis=0) - places.take(self._second, axis=0)
         # No pair is nearer than its bounding spheres: most need no look.
         bounds = np.sqrt(np.einsum("ij,ij->i", offset, offset)) - self._bounds
-        for i in bounds.argsort().tolist():
+        nearest = int(bounds.argmin())
+        least = self._distance(data, nearest, _FAR_M)
+        nearer = np.flatnonzero(bounds < least)
+        for i in nearer[bounds[nearer].argsort()].tolist():
             if bounds[i] >= least:
                 break
-            distance = mujoco.mj_geomDistance(
-                self._model, data, self._first[i], self._second[i], min(least, _FAR_M), None
-            )
-            if distance < least:
+            if i != nearest and (distance := self._distance(data, i, least)) < least:
                 nearest, least = i, distance
         return least, self.links(*self.pairs[nearest])
+
+    def _distance(self, data: mujoco.MjData, pair: int, at_most: float) -> float:
+        first, second = self._first[pair], self._second[pair]
+        return float(mujoco.mj_geomDistance(self._model, data, first, second, at_most, None))
 
     def links(self, first: int, second: int) -> tuple[str, str]:
         """Return the links of two shapes."""

@@ -103,21 +103,13 @@ class Frames:
 
     def _tool(self, data: mujoco.MjData, side: str, frame: int) -> Pose:
         site = self.sites[side]
-        inward = data.xmat[frame].reshape(3, 3).T
-        return Pose(
-            inward @ (data.site_xpos[site] - data.xpos[frame]),
-            inward @ data.site_xmat[site].reshape(3, 3),
-        )
+        return _seen_from(data, frame, data.site_xpos[site], data.site_xmat[site])
 
     def _link(self, data: mujoco.MjData, name: str) -> Pose:
         body = self._links.get(name)
         if body is None:
             raise ValueError(f"'{name}' is not a link of the URDF; it has {choices(self._links)}")
-        inward = data.xmat[self._base].reshape(3, 3).T
-        return Pose(
-            inward @ (data.xpos[body] - data.xpos[self._base]),
-            inward @ data.xmat[body].reshape(3, 3),
-        )
+        return _seen_from(data, self._base, data.xpos[body], data.xmat[body])
 
     def _carrier(self, side: str, contract: RobotContract) -> int:
         arm, model = contract.arms[side], self._model
@@ -131,3 +123,9 @@ class Frames:
                 )
             ancestor = int(model.body_parentid[ancestor])
         return body
+
+
+def _seen_from(data: mujoco.MjData, frame: int, position: Array, rotation: Array) -> Pose:
+    """Return a pose of the world, (3,) and (9,), in the frame of a body."""
+    inward = data.xmat[frame].reshape(3, 3).T
+    return Pose(inward @ (position - data.xpos[frame]), inward @ rotation.reshape(3, 3))

@@ -14,8 +14,9 @@ from functools import partial
 from wall_oss_ros.cli.bench.fault import DEAD_MAN, SIMULATED_TIME, STAGES, UNWATCHED, Action, Fault
 from wall_oss_ros.cli.bench.fault_chunks import chunk_faults
 from wall_oss_ros.cli.bench.reactions import (
-    Reaction,
     at_rest,
+    both,
+    either,
     newer_epoch_followed,
     revoked,
     service_refused,
@@ -34,6 +35,10 @@ _KILLED = {
     "sim_robot": ("joint states end", revoked("joint")),
 }
 _HEARTBEAT_S, _HALT_S = 0.9, 0.5
+# kill -9 may hit a process while it holds the lock of another one's shared memory port. All who
+# send to that port then wait until Fast DDS gives the lock up, a second that is compiled into it
+# (Boost's "timeout when locking"), and the supervisor may find that it stood still itself.
+_LOCK_S = 1.1
 # How long the last chunk's rows and the slowing down take, and a picture may stand still [s].
 _ROWS_S, _FROZEN_S = 2.8, 0.7
 
@@ -74,14 +79,16 @@ def _ended_processes() -> Iterator[Fault]:
         (signal.SIGKILL, "kill -9", "killed"),
         (signal.SIGSTOP, "SIGSTOP", "stopped"),
     ):
+        killed = number == signal.SIGKILL
+        lock_s = _LOCK_S if killed else 0.0
         for node, (why, reaction) in _KILLED.items():
             yield Fault(
                 f"{node}_{suffix}",
                 f"{what} of {node}",
                 f"motion revoked: {why}",
                 _send(node, number),
-                reaction,
-                within_s=_HEARTBEAT_S,
+                either(reaction, revoked("stood still")) if killed else reaction,
+                within_s=_HEARTBEAT_S + lock_s,
                 still_s=_HEARTBEAT_S + _HALT_S,
                 heal=_revive(node, number),
                 settle_s=0.9 if node == "sim_robot" else 0.0,
@@ -92,8 +99,8 @@ def _ended_processes() -> Iterator[Fault]:
             "the controllers brake by themselves",
             _send("safety_supervisor", number),
             at_rest(),
-            within_s=1.0,
-            still_s=1.2,
+            within_s=1.0 + lock_s,
+            still_s=1.2 + lock_s,
             heal=_revive("safety_supervisor", number),
         )
 
@@ -184,7 +191,7 @@ def _estops() -> Iterator[Fault]:
             f"e-stop while {part.replace('_', ' ')} moves",
             f"{part.replace('_', ' ')} at rest, e-stop latched",
             partial(_ask, "safety_supervisor/estop", None),
-            _both(revoked(estop=True), at_rest(part)),
+            both(revoked(estop=True), at_rest(part)),
             within_s=0.5,
             still_s=0.8,
             before=partial(_await_speed, part),
@@ -194,7 +201,7 @@ def _estops() -> Iterator[Fault]:
         "e-stop input pressed",
         "e-stop latched, everything at rest",
         lambda rig: rig.press_estop(True),
-        _both(revoked("safety/estop_input", estop=True), at_rest()),
+        both(revoked("safety/estop_input", estop=True), at_rest()),
         within_s=0.5,
         still_s=0.8,
         heal=lambda rig: rig.press_estop(False),
@@ -332,13 +339,3 @@ def _stopped(rig: Rig) -> None:
 def _blind(rig: Rig) -> None:
     rig.inject("joint_states", "silence")
     rig.await_rest()
-
-
-def _both(first: Reaction, second: Reaction) -> Reaction:
-    """Return the later of two reactions."""
-
-    def reaction(rig: Rig, since_ns: int) -> int | None:
-        times = (first(rig, since_ns), second(rig, since_ns))
-        return None if None in times else max(times)  # type: ignore[type-var]
-
-    return reaction

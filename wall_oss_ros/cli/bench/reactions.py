@@ -138,5 +138,25 @@ def service_refused(*words: str) -> Reaction:
     return reaction
 
 
+def both(first: Reaction, second: Reaction) -> Reaction:
+    """Two reactions; the later of them counts."""
+
+    def reaction(rig: Rig, since_ns: int) -> int | None:
+        times = (first(rig, since_ns), second(rig, since_ns))
+        return None if None in times else max(times)  # type: ignore[type-var]
+
+    return reaction
+
+
+def either(first: Reaction, second: Reaction) -> Reaction:
+    """One of two reactions; the sooner of them counts."""
+
+    def reaction(rig: Rig, since_ns: int) -> int | None:
+        times = (first(rig, since_ns), second(rig, since_ns))
+        return min((ns for ns in times if ns is not None), default=None)
+
+    return reaction
+
+
 def _interferes(state: SafetyState) -> bool:
     return bool(state.mode >= SafetyState.LIMITED)

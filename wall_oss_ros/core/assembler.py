@@ -26,6 +26,9 @@ from wall_oss_ros.core.stream import PushOutcome, Sample, StreamBuffer
 
 SECOND_NS = 1_000_000_000
 
+# Sets nearer to each other than this share of the fastest camera's period are the same set.
+_SAME_SET = 0.5
+
 Decode = Callable[[object], NDArray[np.uint8]]
 
 
@@ -173,6 +176,10 @@ class ObservationAssembler:
             self._twist = _Stream("odometry", stream.rate, stream.capture_delay, history_s)
         self._future_ns = round(settings.future_tolerance_s * SECOND_NS)
         self._last_ns: int | None = None
+        # Cameras that stamp a little apart make the instant move on with every single picture; only
+        # the first of these sets is new, the others would be old pictures a period late.
+        fastest_hz = max(camera.rate for camera in contract.cameras.values())
+        self._same_set_ns = round(_SAME_SET * SECOND_NS / fastest_hz)
         self._seq = 0
         self._set_fault: StreamFault | None = None
 
@@ -221,7 +228,7 @@ class ObservationAssembler:
         # Every camera has a picture at least as new as the one that lags most, so the nearest one
         # of each to that instant is final and need not be waited for.
         instant_ns = min(newest)
-        if self._last_ns is not None and instant_ns == self._last_ns:
+        if self._last_ns is not None and 0 <= instant_ns - self._last_ns < self._same_set_ns:
             return None
         chosen = {
             name: _present(stream.buffer.nearest(instant_ns))

@@ -37,6 +37,9 @@ _SWITCH_INTERVAL_S = 0.0001
 # Two clocks are read one after the other; a pause between them of more than this is read again.
 _READING_NS = 20_000
 _READINGS = 3
+# Later than this a tick does not belong to its deadline any more; controllers brake by themselves
+# after 0.15 s, and the supervisor calls 0.3 s a pause.
+_OVERTAKEN_NS = 100_000_000
 
 
 class LoopNode(SuiteNode):
@@ -124,12 +127,16 @@ class LoopNode(SuiteNode):
         return self.due()[0]
 
     def due(self) -> tuple[int, int]:
-        """Return `due_ns`, and the same instant on a clock that never jumps [ns]."""
+        """Return `due_ns`, and the same instant on a clock that never jumps [ns].
+
+        A tick that was held up, as by a process that was stopped, was due in another world: for it
+        both are the present time.
+        """
         deadline_ns = self.loop.deadline_ns
         clock = self.get_clock()
         if isinstance(clock, ROSClock) and clock.ros_time_is_active:
             return self.now_ns(), time.monotonic_ns()
-        if deadline_ns is None:
+        if deadline_ns is None or self.overtaken(deadline_ns):
             return self.now_ns(), time.monotonic_ns()
         ahead_ns, least_ns = 0, 0
         for attempt in range(_READINGS):
@@ -141,6 +148,10 @@ class LoopNode(SuiteNode):
             if least_ns < _READING_NS:
                 break
         return deadline_ns + ahead_ns, deadline_ns
+
+    def overtaken(self, steady_ns: int) -> bool:
+        """Return whether an instant [ns, monotonic] is so long ago that nothing of it holds now."""
+        return time.monotonic_ns() - steady_ns > _OVERTAKEN_NS
 
     def add_loop(self, message: SafetyState | ExecutorState) -> None:
         """Fill in what the loop measures of itself."""

@@ -62,7 +62,7 @@ def _add_trial_arguments(group: argparse._ArgumentGroup) -> None:
         "--priority",
         type=int,
         default=0,
-        help="of the measuring thread, SCHED_FIFO (estop); of the loops (jitter)",
+        help="SCHED_FIFO: of the supervisor and the measuring thread (estop); of the loops (jitter)",
     )
     add(
         "--camera-rate", type=float, default=30.0, help="pictures a second of each camera (latency)"

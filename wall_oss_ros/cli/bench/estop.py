@@ -86,6 +86,7 @@ def _make_trials(
         topics,
         controllers=True,
         arguments=arguments,
+        parameters={"safety_supervisor": {"priority": options.priority}},
         node_log=options.node_log,
         priority=options.priority,
     ) as rig:

@@ -95,6 +95,19 @@ def test_a_part_that_was_quiet_starts_anew(contract) -> None:
     assert commanded_share(contract, {TOPIC: told})[0] == 0.0
 
 
+def test_a_gripper_is_sent_goals_so_that_only_a_stated_speed_counts(contract) -> None:
+    gripper = contract.grippers["left"]
+
+    def goal(ms: float, place: float, stated: float = 0.0) -> SimpleNamespace:
+        point = JointTrajectoryPoint(positions=[place], velocities=[stated])
+        return arrival(ms, JointTrajectory(points=[point]))
+
+    jumps = [goal(10 * i, gripper.open if i % 2 else gripper.closed) for i in range(20)]
+    assert commanded_share(contract, {gripper.controller.topic: jumps})[0] == 0.0
+    fast = [goal(0.0, gripper.open, stated=2.0 * gripper.velocity)]
+    assert commanded_share(contract, {gripper.controller.topic: fast}) == (2.0, gripper.joint)
+
+
 # -- motion ---------------------------------------------------------------------------------------
 
 

@@ -35,7 +35,10 @@ def commanded_share(
     shares = [(0.0, "")]
     for part, controller in contract.joint_controllers.items():
         joints = contract.part_joints[part]
-        for speeds in _joint_speeds(told.get(controller.topic, ())):
+        # A gripper is sent goals, which its controller approaches at a speed of its own: only a
+        # stated speed can be too fast.
+        goals = part.endswith("_gripper")
+        for speeds in _joint_speeds(told.get(controller.topic, ()), goals):
             shares += [
                 (speed / limits[name], name) for name, speed in zip(joints, speeds, strict=True)
             ]
@@ -50,12 +53,14 @@ def commanded_share(
     return max(shares)
 
 
-def _joint_speeds(told: Sequence[Arrival]) -> Iterator[list[float]]:
-    """Yield speeds per joint: those that are stated, and those that the positions make."""
+def _joint_speeds(told: Sequence[Arrival], goals: bool) -> Iterator[list[float]]:
+    """Yield speeds per joint: those that are stated, and, but for goals, those of the positions."""
     if not told or not hasattr(told[0].message, "points"):
         return  # positions alone, or poses: no joint's speed can be told
     points = [arrival.message.points[0] for arrival in told]
     yield np.abs([point.velocities for point in points]).max(axis=0).tolist()
+    if goals:
+        return
     times = np.array([arrival.ns for arrival in told])
     places = np.array([point.positions for point in points])
     for end in range(_MESSAGES, len(told)):

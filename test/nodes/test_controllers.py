@@ -122,6 +122,15 @@ def test_what_stands_is_repeated_as_often_as_a_keep_alive_needs_and_a_stop_at_on
     assert len(wire.heard) == 3
 
 
+def test_of_a_command_whose_time_is_over_nothing_more_is_sent(line):
+    wire = line("twist_stamped", TwistStamped)
+    asked = iter([False, True])  # it ends after the first part
+    wire.output.send(wire.command(), overtaken=lambda: next(asked))
+    mark = replace(wire.command(), base_twist=np.array([0.7, 0.0, 0.0]))
+    assert wire.send(mark).twist.linear.x == 0.7
+    assert len(wire.heard) == 1  # the base was not sent the first one
+
+
 def test_a_position_array_holds_the_positions_in_the_contracts_order(line):
     wire = line("position_array", Float64MultiArray)
     for shift in (0.0, 0.1):

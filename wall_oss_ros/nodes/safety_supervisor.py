@@ -136,9 +136,9 @@ class SafetySupervisorNode(LoopNode):
         due_ns, steady_ns = self.due()
         with self.lock:
             command = self._supervisor.step(due_ns, self.period_s, steady_ns)
-            # A process that was stopped in the middle of a tick says nothing of that tick any more.
-            if command is not None and not self.overtaken(steady_ns):
-                self._output.send(command)
+            if command is not None:
+                # A process that was stopped in the middle says nothing more of this tick.
+                self._output.send(command, overtaken=lambda: self.overtaken(steady_ns))
             enabled = self._supervisor.motion_enabled
         if command is not None:
             self._time(command)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from rclpy.lifecycle import LifecycleNode
 
 from wall_oss_ros.core.command import RobotCommand
@@ -67,14 +69,24 @@ class ControllerOutput:
             if publisher.get_subscription_count() == 0
         )
 
-    def send(self, command: RobotCommand, *, at_once: bool = False) -> None:
+    def send(
+        self,
+        command: RobotCommand,
+        *,
+        at_once: bool = False,
+        overtaken: Callable[[], bool] = lambda: False,
+    ) -> None:
         """Send the commanded parts.
 
         Args:
             command: judged by the supervisor, with the tool poses that its joints realise.
             at_once: also what stands still and was sent a moment ago, for a stop.
+            overtaken: asked before each part: whether the command is of a time that is over, as
+                after a process was stopped in the middle of this; then the rest is not sent.
         """
         for part, joints in self._contract.part_joints.items():
+            if overtaken():
+                return
             if part not in command.parts:
                 continue
             positions = tuple(command.positions[joint] for joint in joints)
@@ -83,7 +95,7 @@ class ControllerOutput:
                 self._sent[part] = (positions, velocities, command.stamp_ns)
                 tool = command.tools.get(part.removesuffix("_arm"))
                 self._outputs[part].send(positions, velocities, tool, command.stamp_ns)
-        if "base" in command.parts and self._base is not None:
+        if "base" in command.parts and self._base is not None and not overtaken():
             self._base.send(command)
 
     def _due(

@@ -54,6 +54,8 @@ def run(options: argparse.Namespace) -> int:
             "sim_robot": {"cameras": "still"},
             # No picture waits because the policy was asked a moment ago.
             "policy": {"max_rate": min(100.0, 2.0 * options.camera_rate)},
+            "chunk_executor": {"priority": options.priority},
+            "safety_supervisor": {"priority": options.priority},
         }
         with exercising(
             {**WATCHED, **POLICY_STATE},

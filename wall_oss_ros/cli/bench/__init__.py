@@ -62,7 +62,7 @@ def _add_trial_arguments(group: argparse._ArgumentGroup) -> None:
         "--priority",
         type=int,
         default=0,
-        help="SCHED_FIFO: of supervisor and measuring thread (estop); of the loops (jitter, latency)",
+        help="SCHED_FIFO: of supervisor and listener (estop); of the loops (jitter, latency)",
     )
     add(
         "--camera-rate", type=float, default=30.0, help="pictures a second of each camera (latency)"

@@ -124,6 +124,21 @@ def test_a_set_is_given_once(robot: Robot) -> None:
     assert second is not None and (second.seq, second.stamp_ns) == (2, T0 + 100 * MS)
 
 
+def test_cameras_that_stamp_a_little_apart_make_one_observation_per_set(robot: Robot) -> None:
+    given_out = []
+    for period in range(5):
+        for apart, name in enumerate(CAMERAS):
+            stamp = T0 + (100 * period + 2 * apart) * MS
+            robot.feel(stamp)
+            robot.roll(stamp)
+            robot.see(name, stamp)
+            given_out.append(robot.assembler.assemble(stamp))
+    seen = [each for each in given_out if each is not None]
+    # Each when its last picture comes, and never again a period later, one picture at a time.
+    assert [each.stamp_ns for each in seen] == [T0 + 100 * period * MS for period in range(5)]
+    assert given_out[2::3] == seen
+
+
 def test_the_nearest_pictures_make_a_set_not_the_first_that_fit(robot: Robot) -> None:
     for offset in (0, 2, 4):
         robot.feel(T0 + offset * 10 * MS)

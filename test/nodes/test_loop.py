@@ -6,6 +6,7 @@ import gc
 import os
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -142,6 +143,23 @@ def test_what_prepares_the_thread_runs_once_on_it_before_the_first_tick():
     assert [what for what, _ in seen[:2]] == ["prepare", "tick"]
     assert sum(what == "prepare" for what, _ in seen) == 1
     assert seen[0][1] is seen[1][1] is not threading.current_thread()
+
+
+@pytest.mark.parametrize("late_s", [0.0, 0.5, 30.0])
+def test_a_tick_that_was_held_up_was_due_now_and_not_when_it_should_have_begun(bench, late_s):
+    bench()
+    node = LoopNode("held_up")
+    deadline_ns = time.monotonic_ns() - round(late_s * 1e9)
+    node.loop = SimpleNamespace(deadline_ns=deadline_ns)
+    before_ns = time.monotonic_ns()
+    due_ns, steady_ns = node.due()
+    held_up = late_s > 0.0
+    assert node.overtaken(deadline_ns) == held_up
+    assert (steady_ns >= before_ns) if held_up else (steady_ns == deadline_ns)
+    # Both are the same instant, so that a tick that was held up is no jump of the clock.
+    ahead_ns = node.now_ns() - time.monotonic_ns()
+    assert abs(due_ns - steady_ns - ahead_ns) < 50_000_000
+    node.destroy_node()
 
 
 class Ticking(LoopNode):

@@ -134,9 +134,8 @@ class LoopNode(SuiteNode):
         """
         deadline_ns = self.loop.deadline_ns
         clock = self.get_clock()
-        if isinstance(clock, ROSClock) and clock.ros_time_is_active:
-            return self.now_ns(), time.monotonic_ns()
-        if deadline_ns is None or self.overtaken(deadline_ns):
+        simulated = isinstance(clock, ROSClock) and clock.ros_time_is_active
+        if simulated or deadline_ns is None or self.overtaken(deadline_ns):
             return self.now_ns(), time.monotonic_ns()
         ahead_ns, least_ns = 0, 0
         for attempt in range(_READINGS):

@@ -33,10 +33,10 @@ DEMO_OPTIONS = $(if $(TASK),--task $(call quoted,$(TASK))) $(if $(COLOUR),--colo
   $(if $(CHECKPOINT),--checkpoint $(call quoted,$(CHECKPOINT))) $(if $(filter-out 0,$(HEADLESS)),--headless)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo model test test-core build lint format jazzy lock clean distclean python
+.PHONY: help demo model test test-core build lint format jazzy test-lerobot test-lerobot-episodes lock clean distclean python
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 30
 	@echo
 	@echo "  PYTHON=python3.12 make ...   another Python, 3.10 to 3.13 (replaces $(VENV))"
 	@echo "  . tools/env.sh               the same environment in your own shell"
@@ -77,6 +77,14 @@ format: python ## what ruff can put right by itself
 jazzy: python ## builds on ROS 2 Jazzy in .venv-jazzy and runs the node tests there
 	@$(PYTHON) tools/bootstrap --venv .venv-jazzy --distro jazzy $(PYTHON_GIVEN) --rendering
 	@$(ENV_JAZZY) && exec pytest test/nodes $(PYTEST)
+
+test-lerobot: python ## reads a dataset of ours with LeRobot itself, in .venv-lerobot (some GB)
+	@$(BOOTSTRAP)
+	@WALL_OSS_VENV="$(VENV)" PYTHON="$(PYTHON)" PYTEST="$(PYTEST)" tools/lerobot/run.sh
+
+test-lerobot-episodes: python ## ten simulated episodes, exported and read by LeRobot (EPISODES=FOLDER keeps them)
+	@$(BOOTSTRAP) --rendering
+	@WALL_OSS_VENV="$(VENV)" PYTHON="$(PYTHON)" EPISODES="$(EPISODES)" tools/lerobot/episodes.sh
 
 lock: python ## resolves requirements/*.txt again (UPGRADE=1: to the newest versions)
 	@PYTHON="$(PYTHON)" tools/lock.sh $(if $(UPGRADE),--upgrade)

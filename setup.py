@@ -22,6 +22,8 @@ NODES = (
     "chunk_executor",
     "safety_supervisor",
     "sim_robot",
+    "episode_recorder",
+    "chunk_visualizer",
     "lifecycle_manager",
 )
 ENTRY_POINTS = {
@@ -46,7 +48,8 @@ EXTRAS = {
     "sim": ["example-robot-data==6.0.0", "pillow"],
     # Unusual image encodings where there is no cv_bridge.
     "images": ["rosbags-image[opencv-headless]"],
-    "data": ["rosbags", "av", "pyarrow"],
+    # Episodes: recording (rosbags, mcap), datasets (av, pyarrow), the plots of a replay.
+    "data": ["rosbags", "mcap", "av", "pyarrow", "matplotlib", "tqdm"],
     "model": ["torch", "transformers", "tokenizers", "safetensors"],
     "view": ["viser"],
     "dev": [
@@ -55,8 +58,8 @@ EXTRAS = {
         "ruff",
         "mypy",
         "types-PyYAML",
+        "types-tqdm",
         "pillow",
-        "rosbags",
         "rosbags-image[opencv-headless]",
     ],
 }

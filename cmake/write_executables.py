@@ -13,15 +13,17 @@ FOLDERS = {"console_scripts": "bin", "wall_oss_ros.nodes": "nodes"}
 SCRIPT = """\
 {shebang}
 # Written by cmake/write_executables.py from the entry points of setup.py.
-import signal
-import sys
+# Processes that multiprocessing spawns read this file, too, and must not run it.
+if __name__ == "__main__":
+    import signal
+    import sys
 
-# Imports take a second; Ctrl-C meanwhile ends quietly instead of with a traceback.
-signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # Imports take a second; Ctrl-C meanwhile ends quietly instead of with a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-from {module} import {function}  # noqa: E402
+    from {module} import {function}
 
-sys.exit({function}())
+    sys.exit({function}())
 """
 
 # Older kernels cut the first line of a script at 127 characters, and all split it at blanks.

@@ -20,8 +20,8 @@ from launch_ros.actions import Node
 
 from wall_oss_ros.bringup.arguments import ARGUMENTS
 from wall_oss_ros.bringup.graph import NodeSpec, make_graph
-from wall_oss_ros.bringup.locations import PACKAGE
 from wall_oss_ros.core.errors import BringUpError
+from wall_oss_ros.ros.locations import PACKAGE
 
 
 def _start(context: LaunchContext):

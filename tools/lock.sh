@@ -6,11 +6,13 @@
 # Every file holds exact versions of every package, transitive ones too, for Python 3.10 to 3.13 on Linux x86_64:
 #   kilted.txt         what `make demo` installs, and all other targets but jazzy first
 #   jazzy.txt          what `make jazzy` installs; all that is not ROS is pinned as in kilted.txt
-#   kilted-extras.txt  kilted.txt plus the extras `data` and `view`
+#   kilted-extras.txt  kilted.txt plus the extra `view`
 #   model.txt          what `make model`, `make test` and `make lint` add to it, and pip to an apt ROS 2. numpy, PyYAML
 #                      and setuptools stay those that are there. The CUDA packages are left out and this file alone is
 #                      installed with dependencies: the build of torch that pip finds asks for them, with their versions
 #                      (the CPU build has none).
+#   lerobot.txt        what `make test-lerobot` installs into an environment of its own, with dependencies for the same
+#                      reason
 #   apt.txt            what an apt ROS 2 lacks (numpy, pillow, PyYAML stay those of apt, which ROS is compiled against)
 set -eu
 cd "$(dirname "$0")/.."
@@ -32,18 +34,19 @@ compile() {  # compile OUTPUT [uv arguments...]
   {
     echo "# Written by tools/lock.sh (make lock); do not edit."
     # A universal resolution also lists what only other systems need, and the CUDA packages (see model.txt).
-    grep -v -E "sys_platform == '(win32|emscripten)'|^(nvidia-|cuda-|triton=)" "$tmp/out.txt"
+    grep -v -E "sys_platform == '(win32|emscripten)'|^(nvidia-|cuda-|triton=|pyobjc-)" "$tmp/out.txt"
   } > "$output"
 }
 
 compile kilted-extras.txt "$@" setup.py --extra sim --extra data --extra view --extra dev requirements/kilted.in
 compile kilted.txt --constraints requirements/kilted-extras.txt \
-  setup.py --extra sim --extra dev requirements/kilted.in
+  setup.py --extra sim --extra data --extra dev requirements/kilted.in
 grep -v '^ros-' requirements/kilted.txt > "$tmp/not-ros.txt"
-compile jazzy.txt "$@" --constraints "$tmp/not-ros.txt" setup.py --extra sim --extra dev requirements/jazzy.in
+compile jazzy.txt "$@" --constraints "$tmp/not-ros.txt" setup.py --extra sim --extra data --extra dev requirements/jazzy.in
 # Of setup.py the extra alone, for uv would add what every robot needs.
 "$tmp/uv/bin/python" -c 'import setup; print(*setup.EXTRAS["model"], sep="\n")' > "$tmp/model.in"
 compile model.txt "$@" --constraints requirements/kilted-extras.txt "$tmp/model.in" requirements/model.in \
   --no-emit-package numpy --no-emit-package pyyaml --no-emit-package setuptools
+compile lerobot.txt "$@" requirements/lerobot.in
 compile apt.txt --constraints requirements/kilted.txt setup.py --extra sim \
   --no-emit-package numpy --no-emit-package pillow --no-emit-package pyyaml --no-emit-package scipy

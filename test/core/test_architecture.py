@@ -28,21 +28,29 @@ ROS |= {"builtin_interfaces", "rosidl_runtime_py", "tf2_ros"}
 MAY_IMPORT: dict[str, tuple[set[str], set[str]]] = {
     "core": (set(), {"numpy"}),
     "kinematics": ({"core"}, {"numpy", "mujoco", "mink", "daqp", "qpsolvers"}),
+    "screening": ({"core", "kinematics"}, set()),
     "policies": ({"core", "data", "model"}, {"numpy", "torch"}),
     "sim": ({"core", "kinematics"}, {"numpy", "mujoco", "glfw", "PIL"}),
-    "data": ({"core"}, {"numpy", "rosbags"}),
+    "messages": ({"core"}, {"numpy", "simplejpeg", "rosbags"}),
+    "data": (
+        {"core", "messages", "kinematics"},
+        {"numpy", "rosbags", "mcap", "av", "pyarrow", "yaml", "matplotlib", "tqdm", "simplejpeg"},
+    ),
     "model": ({"core"}, {"numpy", "torch", "safetensors", "transformers"}),
 }
 # Folders that know ROS may import any package, but of ours only these.
 KNOW_ROS: dict[str, set[str]] = {
-    "ros": {"core", "msg", "srv"},
-    "nodes": {"core", "kinematics", "policies", "sim", "data", "model", "ros", "msg", "srv"},
+    "ros": {"core", "messages", "msg", "srv"},
+    "nodes": {"core", "messages", "kinematics", "screening", "policies", "sim", "data", "model"}
+    | {"ros", "msg", "srv"},
 }
 
-# Files of the core that may import one package more.
+# Files that may import one package more.
 YAML_READER = "core/contract/load.py"
 GOVERNOR = "core/safety/joint_governor.py"
-ALSO_MAY = {(YAML_READER, "yaml"), (GOVERNOR, "ruckig")}
+# cv_bridge converts unusual encodings where it is installed.
+PICTURES = "messages/images.py"
+ALSO_MAY = {(YAML_READER, "yaml"), (GOVERNOR, "ruckig"), (PICTURES, "cv_bridge")}
 MOST_LINES = 400
 MOST_LINES_OF_A_NODE = 250
 

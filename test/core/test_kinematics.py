@@ -240,6 +240,42 @@ def test_an_arm_without_target_keeps_still(
     assert step.position_error < 1e-3
 
 
+def test_arms_whose_tools_are_held_stand_however_far_their_elbows_are_from_home(
+    kinematics: MinkKinematics, contract: RobotContract
+) -> None:
+    posture = {
+        name: home + (0.3 if name.startswith("arm_") else 0.0)
+        for name, home in contract.home.items()
+    }
+    kinematics.seed(posture)
+    targets = kinematics.tool_poses(posture)
+    for _ in range(100):
+        step = kinematics.step(targets, {}, DT)
+    for side in ("left", "right"):
+        for name in contract.arms[side].joints:
+            assert step.positions[name] == pytest.approx(posture[name], abs=1e-6)
+
+
+def test_an_elbow_goes_home_along_with_its_tool(
+    kinematics: MinkKinematics, contract: RobotContract
+) -> None:
+    home = kinematics.tool_poses(contract.home)["left"]
+    kinematics.seed({**contract.home, "arm_left_3_joint": contract.home["arm_left_3_joint"] + 0.4})
+
+    def away_after(radius: float, ticks: int) -> float:
+        for tick in range(ticks):
+            angle = 2.0 * np.pi * tick / 100
+            way = [radius * np.sin(angle), 0.0, radius * (1.0 - np.cos(angle))]
+            step = kinematics.step({"left": moved(home, way, [0, 0, 0])}, {}, DT)
+        joints = contract.arms["left"].joints
+        return max(abs(step.positions[name] - contract.home[name]) for name in joints)
+
+    held = away_after(0.0, 200)
+    moving = away_after(0.03, 200)
+    assert held > 0.05
+    assert moving < 0.5 * held
+
+
 def test_arms_make_up_for_the_lift(kinematics: MinkKinematics, contract: RobotContract) -> None:
     targets = kinematics.tool_poses(contract.home)
     for _ in range(200):

@@ -28,8 +28,17 @@ from wall_oss_ros.ros.stamps import to_stamp
 CONTRACT = Path(__file__).parents[2] / "config" / "robots" / "tiago_pro_sim.yaml"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def real_time(undisturbed: None) -> None:
+    """Let no other ring that runs in real time run meanwhile."""
+
+
 class Bench:
-    """A tester node beside the nodes under test, all on one executor."""
+    """A tester node beside the nodes under test, all on one executor.
+
+    Attributes:
+        under_test: the nodes under test.
+    """
 
     def __init__(self, **parameters: Any) -> None:
         """Start ROS; parameters go to every node of this bench."""
@@ -39,11 +48,11 @@ class Bench:
         self.node = Node("tester")
         self.executor = SingleThreadedExecutor()
         self.executor.add_node(self.node)
-        self._under_test: list[Any] = []
+        self.under_test: list[Any] = []
 
     def add(self, node: Any, *, activate: bool = True) -> Any:
         """Configure and activate a node of the suite and spin it with the others."""
-        self._under_test.append(node)
+        self.under_test.append(node)
         node.trigger_configure()
         if activate:
             node.trigger_activate()
@@ -87,10 +96,10 @@ class Bench:
 
     def close(self) -> None:
         """End everything."""
-        for node in self._under_test:
+        for node in self.under_test:
             node.halt()
         self.executor.shutdown(timeout_sec=1.0)
-        for node in [*self._under_test, self.node]:
+        for node in [*self.under_test, self.node]:
             node.destroy_node()
         rclpy.try_shutdown()
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import JointState
 
 from wall_oss_ros.core.errors import MessageError
+from wall_oss_ros.messages.stamps import to_ns
 from wall_oss_ros.msg import Observation
 from wall_oss_ros.nodes.camera_sync import CameraSync
 from wall_oss_ros.ros import qos
 from wall_oss_ros.ros.observation_message import observation_from
-from wall_oss_ros.ros.stamps import to_ns
+from wall_oss_ros.ros.stamps import to_stamp
 
 
 @pytest.fixture
@@ -100,6 +105,31 @@ def test_joint_names_that_do_not_match_end_the_node_with_one_sentence(
     assert isinstance(node.ending.error, MessageError)
     assert "arm_left_1_joint" in str(node.ending.error)
     assert "other_arm_left_1_joint" in str(node.ending.error)
+
+
+def test_what_comes_before_simulated_time_begins_is_no_message_from_the_future(bench, contract):
+    table = bench(use_sim_time=True)
+    joints = table.node.create_publisher(JointState, contract.joint_states.topic, qos.DRIVER)
+    clock = table.node.create_publisher(Clock, "/clock", qos.EVENTS)
+    node = table.add(CameraSync())
+
+    def say(begun: bool) -> None:
+        now = to_stamp(time.time_ns())
+        home = contract.home
+        message = JointState(name=list(home), position=list(home.values()))
+        message.velocity = [0.0] * len(home)
+        message.header.stamp = now
+        joints.publish(message)
+        if begun:
+            clock.publish(Clock(clock=now))
+        table.spin_for(0.02)
+
+    for _ in range(20):
+        say(begun=False)
+    for _ in range(60):
+        say(begun=True)
+    assert node.now_ns() > 0
+    assert not node.ending.requested, node.ending.error
 
 
 def test_a_wrong_encoding_ends_the_node_with_one_sentence(bench, contract, fake_drivers):

@@ -10,6 +10,7 @@ from std_srvs.srv import SetBool
 from wall_oss_ros.core.chunk import ActionChunk, StageTimes
 from wall_oss_ros.core.observation import state_vector
 from wall_oss_ros.kinematics import MinkKinematics
+from wall_oss_ros.messages.commands import command_from
 from wall_oss_ros.msg import ActionChunk as ActionChunkMessage
 from wall_oss_ros.msg import (
     ChunkVerdict,
@@ -21,7 +22,6 @@ from wall_oss_ros.msg import (
 from wall_oss_ros.nodes.chunk_executor import ChunkExecutorNode
 from wall_oss_ros.ros import qos
 from wall_oss_ros.ros.chunk_message import chunk_message
-from wall_oss_ros.ros.command_message import command_from
 from wall_oss_ros.ros.plan_message import plan_from
 
 

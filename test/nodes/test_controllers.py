@@ -15,10 +15,10 @@ from wall_oss_ros.core.command import RobotCommand
 from wall_oss_ros.core.pose import Pose
 from wall_oss_ros.core.rotation import matrix_from_rotation_vector
 from wall_oss_ros.core.waypoints import BRAKE_S
+from wall_oss_ros.messages.geometry import pose_from
+from wall_oss_ros.messages.stamps import to_ns
 from wall_oss_ros.ros import qos
 from wall_oss_ros.ros.controllers import KEEP_ALIVE_NS, ControllerOutput
-from wall_oss_ros.ros.geometry import pose_from
-from wall_oss_ros.ros.stamps import to_ns
 
 PERIOD_S = 0.01
 STAMP = 1_700_000_000_123_456_789

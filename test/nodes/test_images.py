@@ -10,7 +10,8 @@ import simplejpeg
 from sensor_msgs.msg import CompressedImage, Image
 
 from wall_oss_ros.core.errors import MessageError
-from wall_oss_ros.ros import images
+from wall_oss_ros.messages import images
+from wall_oss_ros.ros.images import image_message
 
 
 def gradient(height: int = 16, width: int = 24) -> np.ndarray:
@@ -31,7 +32,7 @@ def message_of(data: np.ndarray, encoding: str) -> Image:
 
 def test_rgb_goes_in_and_comes_out_unchanged_without_a_copy():
     pixels = gradient()
-    message = images.image_message(pixels, 1_500_000_000, "camera")
+    message = image_message(pixels, 1_500_000_000, "camera")
     back = images.decode_image(message)
     np.testing.assert_array_equal(back, pixels)
     assert back.base is not None  # a view of the message's buffer
@@ -114,7 +115,7 @@ def test_a_broken_jpeg_is_refused():
 def test_equal_pictures_have_equal_fingerprints_and_others_do_not():
     first, second = gradient(), gradient()
     second[3, 3, 0] ^= 1
-    stamped = [images.image_message(picture, 0, "f") for picture in (first, first, second)]
+    stamped = [image_message(picture, 0, "f") for picture in (first, first, second)]
     one, same, other = (images.fingerprint(message) for message in stamped)
     assert one == same
     assert one != other

@@ -12,9 +12,13 @@ from wall_oss_ros.core.errors import MessageError
 from wall_oss_ros.core.observation import CameraFrame, JointSample, Observation
 from wall_oss_ros.core.pose import Pose
 from wall_oss_ros.core.task import TaskObject, TaskState
-from wall_oss_ros.ros.chunk_message import chunk_from, chunk_message
-from wall_oss_ros.ros.command_message import command_from, command_message
-from wall_oss_ros.ros.geometry import pose_from, pose_message
+from wall_oss_ros.messages.chunks import chunk_from
+from wall_oss_ros.messages.commands import PART_BITS, command_from
+from wall_oss_ros.messages.geometry import pose_from
+from wall_oss_ros.msg import RobotCommand as RobotCommandMessage
+from wall_oss_ros.ros.chunk_message import chunk_message
+from wall_oss_ros.ros.command_message import command_message
+from wall_oss_ros.ros.geometry import pose_message
 from wall_oss_ros.ros.images import image_message
 from wall_oss_ros.ros.observation_message import observation_from, observation_message
 from wall_oss_ros.ros.task_message import task_from, task_message
@@ -176,3 +180,8 @@ def test_a_task_state_survives_its_message():
         (0, 0), abs=1e-7
     )
     assert (back.task, back.progress, back.milestones) == ("pick_cube", 50.0, ("approached",))
+
+
+def test_the_bits_of_parts_are_those_of_the_message() -> None:
+    for part, bit in PART_BITS.items():
+        assert getattr(RobotCommandMessage, f"PART_{part.upper()}") == bit

@@ -17,6 +17,7 @@ from wall_oss_ros.core.safety import SafetySettings
 from wall_oss_ros.core.settings import SettingError, settings_of
 from wall_oss_ros.nodes.camera_sync import CameraSync
 from wall_oss_ros.nodes.chunk_executor import ChunkExecutorNode
+from wall_oss_ros.nodes.chunk_visualizer import ChunkVisualizerNode
 from wall_oss_ros.nodes.policy import PolicyNode
 from wall_oss_ros.nodes.safety_supervisor import SafetySupervisorNode
 from wall_oss_ros.policies.wall_oss_settings import WallOssSettings
@@ -84,7 +85,8 @@ def flat(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    "create", [CameraSync, ChunkExecutorNode, PolicyNode, SafetySupervisorNode]
+    "create",
+    [CameraSync, ChunkExecutorNode, ChunkVisualizerNode, PolicyNode, SafetySupervisorNode],
 )
 def test_every_line_of_the_shipped_files_is_a_parameter_of_its_node(bench, create):
     bench()
@@ -106,6 +108,8 @@ def test_there_is_no_shipped_file_without_a_node():
     assert {file.stem for file in NODES.glob("*.yaml")} == {
         "camera_sync",
         "chunk_executor",
+        "chunk_visualizer",
+        "episode_recorder",
         "policy",
         "safety_supervisor",
     }

@@ -16,12 +16,13 @@ from wall_oss_ros.core.chunk import PolicyOutput
 from wall_oss_ros.core.errors import PolicyError
 from wall_oss_ros.core.observation import state_vector
 from wall_oss_ros.kinematics import MinkKinematics
+from wall_oss_ros.messages.chunks import chunk_from
+from wall_oss_ros.messages.stamps import to_ns
 from wall_oss_ros.msg import ActionChunk, CommittedPlan, Observation, PolicyState, SafetyState
 from wall_oss_ros.nodes import policy as module
 from wall_oss_ros.ros import qos
-from wall_oss_ros.ros.chunk_message import chunk_from
 from wall_oss_ros.ros.geometry import pose_message
-from wall_oss_ros.ros.stamps import to_ns, to_stamp
+from wall_oss_ros.ros.stamps import to_stamp
 
 
 class RisingPolicy:

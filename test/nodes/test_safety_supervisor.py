@@ -40,8 +40,12 @@ def test_enabled_motion_reaches_the_controllers_with_velocities_and_a_braking_en
 def test_a_command_faster_than_the_limit_is_slowed_and_counted(scene):
     scene.enable_for_sure()
     scene.speed = 4.0
-    state = scene.wait(SafetyState.LIMITED)
-    assert state.last_rule == "joint_limits"
+    # Where the machine is busy, another rule may speak first: commands come late.
+    scene.table.spin_until(
+        lambda: any(state.last_rule == "joint_limits" for state in scene.states), "the limits"
+    )
+    state = next(state for state in scene.states if state.last_rule == "joint_limits")
+    assert state.mode == SafetyState.LIMITED
     assert "arm_left_7_joint" in state.last_reason
     counts = dict(zip(state.rule_names, state.rule_limited, strict=True))
     assert counts["joint_limits"] > 0

@@ -13,11 +13,11 @@ from wall_oss_ros.core.chunk import ActionChunk as ActionChunkCore
 from wall_oss_ros.core.chunk import StageTimes
 from wall_oss_ros.core.observation import state_vector
 from wall_oss_ros.kinematics import MinkKinematics
+from wall_oss_ros.messages.stamps import to_ns
 from wall_oss_ros.msg import ActionChunk, ChunkVerdict, SafetyState
 from wall_oss_ros.nodes.safety_supervisor import SafetySupervisorNode
 from wall_oss_ros.ros import qos
 from wall_oss_ros.ros.chunk_message import chunk_message
-from wall_oss_ros.ros.stamps import to_ns
 from wall_oss_ros.srv import SetZones
 
 SHELF = """

@@ -8,7 +8,7 @@ from visualization_msgs.msg import Marker
 
 from wall_oss_ros.core.contract import load_zones
 from wall_oss_ros.core.safety.outline import zone_outlines
-from wall_oss_ros.ros.geometry import pose_from
+from wall_oss_ros.messages.geometry import pose_from
 from wall_oss_ros.ros.zone_markers import zone_markers
 
 ZONES = """

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-# Every process that a test starts inherits this mark, so that none can be left behind unseen.
-MARK = f"WALL_OSS_TEST={uuid.uuid4()}"
-os.environ["WALL_OSS_TEST"] = MARK.partition("=")[2]
+# Every process that a test of this ring starts inherits this mark, so that none is left unseen.
+MARK = "WALL_OSS_TEST"
+OF_THIS_RUN = str(uuid.uuid4())
 
 
 def marked_processes() -> list[str]:
@@ -27,7 +27,7 @@ def marked_processes() -> list[str]:
             command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
         except OSError:
             continue
-        if MARK.encode() in environment.split(b"\0") and command:
+        if f"{MARK}={OF_THIS_RUN}".encode() in environment.split(b"\0") and command:
             found.append(f"{folder.name}: {command}")
     return found
 
@@ -41,10 +41,11 @@ def nothing_left(timeout_s: float = 10.0) -> list[str]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def away_from_the_nodes_ring(other_domain: str) -> Iterator[None]:
+def away_from_the_nodes_ring(undisturbed: None, other_domain: str) -> Iterator[None]:
     """Real graphs refuse to start where nodes of the same names are seen."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ROS_DOMAIN_ID", other_domain)
+        patch.setenv(MARK, OF_THIS_RUN)
         yield
 
 

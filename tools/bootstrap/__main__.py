@@ -7,32 +7,21 @@ traceback.
 """
 
 import argparse
-import fcntl
-import os
+import hashlib
 import platform
 import sys
-from contextlib import contextmanager
 
 import rendering
 from colcon import ColconBuild
 from environment import Environment
+from lock import only_one
 from machine import DISK_NEEDED_GB, MODEL_DISK_NEEDED_GB, check_disk, check_machine
 from output import ROOT, Failure, Steps, folder_mb, shown
 
 
-@contextmanager
-def only_one():
-    """Lets one run in at a time, as two would write into the same folders; the second waits."""
-    folder = os.open(str(ROOT), os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print("waiting for another make in this repository", flush=True)
-            fcntl.flock(folder, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(folder)
+def checkout(distro):
+    """Names what belongs to one distribution in this checkout: environment, build, install, log."""
+    return f"{distro}.{hashlib.sha256(str(ROOT).encode()).hexdigest()[:12]}"
 
 
 def bootstrap(args):
@@ -102,7 +91,7 @@ def main():
     add("--rendering", action="store_true", help="off-screen OpenGL is needed, too")
     args = parser.parse_args()
     try:
-        with only_one():
+        with only_one(checkout(args.distro)):
             bootstrap(args)
     except Failure as failure:
         sys.exit(f"error: {failure}")

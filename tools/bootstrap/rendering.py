@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 
+from lock import only_one
 from output import Failure
 
 PACKAGES = "libegl1 libgl1-mesa-dri libgles2"
@@ -30,8 +31,10 @@ def provide():
         print(f"No off-screen OpenGL here: installing {PACKAGES} with apt-get, as root", flush=True)
         env = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
         install = ["apt-get", "install", "-y", "-q", "--no-install-recommends"]
-        subprocess.call(["apt-get", "update", "-q"], env=env, stdout=subprocess.DEVNULL)
-        if not subprocess.call(install + PACKAGES.split(), env=env, stdout=subprocess.DEVNULL):
+        with only_one("apt"):
+            subprocess.call(["apt-get", "update", "-q"], env=env, stdout=subprocess.DEVNULL)
+            failed = subprocess.call(install + PACKAGES.split(), env=env, stdout=subprocess.DEVNULL)
+        if not failed:
             return
     raise Failure(
         "the simulated cameras need off-screen OpenGL, and this machine has none. Do: "

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,15 +15,17 @@ import numpy as np
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 
 from wall_oss_ros.bringup.arguments import parse_arguments
-from wall_oss_ros.bringup.locations import robots_folder, share_folder
 from wall_oss_ros.core.contract import RobotContract, find_contract, load_contract
 from wall_oss_ros.core.errors import BringUpError
 from wall_oss_ros.kinematics.description import find_urdf
 from wall_oss_ros.policies.registry import back_end
+from wall_oss_ros.ros.locations import robots_folder, share_folder
 from wall_oss_ros.sim.cameras import MAX_PX, MIN_PX
 from wall_oss_ros.sim.tasks import plan_task
 
 MAX_SEED = 2**31 - 1
+# What the episode recorder needs beside what every robot needs.
+_RECORDING = ("rosbags", "mcap")
 
 Parameter = str | bool | int | float
 
@@ -126,6 +129,11 @@ def make_graph(given: Mapping[str, str]) -> Graph:
             },
             nodes[-1].parameter_files,
         )
+    if values["record"] == "true":
+        _check_recording()
+        add("episode_recorder", folder=str(Path(values["episodes"]).expanduser().resolve()))
+    if "true" in (values["visualize"], values["rviz"]):
+        add("chunk_visualizer")
     # Safety before anything that commands; the policy, which may load for minutes, last.
     add("safety_supervisor")
     add("camera_sync")
@@ -135,12 +143,21 @@ def make_graph(given: Mapping[str, str]) -> Graph:
     nodes.append(NodeSpec("lifecycle_manager", {"nodes": names}, managed=False))
     return Graph(
         nodes=tuple(nodes),
-        tools=_tools(values, contract),
-        environment=_environment(),
+        tools=_tools(values),
+        environment=dds_environment(),
         namespace=values["namespace"].strip("/"),
         log_level=values["log_level"],
         contract=contract,
     )
+
+
+def _check_recording() -> None:
+    missing = [name for name in _RECORDING if importlib.util.find_spec(name) is None]
+    if missing:
+        raise BringUpError(
+            f"record:=true needs the Python packages {', '.join(missing)}: "
+            "pip install 'wall_oss_ros[data]'"
+        )
 
 
 def _own_files(values: Mapping[str, str]) -> tuple[Path, ...]:
@@ -164,8 +181,8 @@ def _integer(values: Mapping[str, str], name: str, low: int, high: int) -> int:
     return number
 
 
-def _environment() -> dict[str, str]:
-    """Fast DDS needs a larger shared-memory segment for 448 x 448 frames than its default."""
+def dds_environment() -> dict[str, str]:
+    """Return variables to set: Fast DDS needs a larger shared-memory segment for pictures."""
     # Fast DDS 3 (Kilted and later) reads both names and complains when it meets a profile twice.
     older = os.environ.get("ROS_DISTRO") in ("humble", "iron", "jazzy")
     name = "FASTRTPS_DEFAULT_PROFILES_FILE" if older else "FASTDDS_DEFAULT_PROFILES_FILE"
@@ -174,21 +191,8 @@ def _environment() -> dict[str, str]:
     return {name: str(share_folder() / "config" / "dds" / "fastdds_shm.xml")}
 
 
-def _tools(values: Mapping[str, str], contract: RobotContract) -> tuple[ToolSpec, ...]:
+def _tools(values: Mapping[str, str]) -> tuple[ToolSpec, ...]:
     tools = []
-    if values["record"] == "true":
-        topics = [
-            *(camera.topic for camera in contract.cameras.values()),
-            contract.joint_states.topic,
-            *([contract.odometry.topic] if contract.odometry is not None else []),
-            *("action_chunk", "command", "safety/state", "policy/state", "executor/state"),
-            "instruction",
-            *contract.controller_topics,
-        ]
-        namespace = values["namespace"].strip("/")
-        prefix = f"/{namespace}/" if namespace else "/"
-        command = ("ros2", "bag", "record", "--storage", "mcap", "--topics")
-        tools.append(_tool("record", "ros2bag", (*command, *(prefix + topic for topic in topics))))
     if values["rviz"] == "true":
         config = share_folder() / "config" / "rviz" / "bimanual.rviz"
         tools.append(_tool("rviz", "rviz2", ("rviz2", "-d", str(config))))

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 
 import yaml
 
 from wall_oss_ros.bringup.graph import Graph, NodeSpec
-from wall_oss_ros.bringup.locations import executable
 from wall_oss_ros.bringup.process import ChildProcess
+from wall_oss_ros.ros.locations import executable
 
 _LOG_FORMAT = "[{severity}] {message}"
 _PATIENCE_S = 5.0
+_LAST_LINES = 12
 
 
 class Runner:
@@ -28,9 +30,20 @@ class Runner:
             show: called with node name and line; the default prints ``[name] line``.
         """
         self._graph = graph
-        self._show = show or print_line
+        self._shown = show or print_line
+        self._last: deque[str] = deque(maxlen=_LAST_LINES)
         self._children: dict[str, ChildProcess] = {}
         self._reported: set[str] = set()
+
+    @property
+    def last_lines(self) -> tuple[str, ...]:
+        """What the processes printed last."""
+        return tuple(self._last)
+
+    def _show(self, name: str, line: str) -> None:
+        """Take a line of a process; called from the threads that read them."""
+        self._last.append(f"[{name}] {line}")
+        self._shown(name, line)
 
     def start(self) -> None:
         """Start every process, in order."""

@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from wall_oss_ros.cli.recorded import recorded
 from wall_oss_ros.cli.session import InterruptedSessionError, session
 from wall_oss_ros.core.errors import BringUpError
 from wall_oss_ros.core.executor import ExecutorStatus
@@ -33,6 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--film", default="log/demo.webp", help="film of a run without window")
     parser.add_argument(
         "--headless", action="store_true", help="no window even where there is a display"
+    )
+    parser.add_argument(
+        "--record", default="", metavar="FOLDER", help="record the run as an episode there"
     )
 
 
@@ -62,13 +66,16 @@ def run(options: argparse.Namespace) -> int:
         "image_size": str(options.image_size),
         "window": str(display).lower(),
         "film": film,
+        "record": str(bool(options.record)).lower(),
+        "episodes": options.record or "episodes",
     }
     try:
         with session(arguments) as running:
             conductor = running.conductor
             text = conductor.begin(running.runner.managed)
             print(f"task '{conductor.task.task}': \"{text}\"", flush=True)
-            status = _watch(conductor, options.seconds)
+            with recorded(conductor, bool(options.record)):
+                status = _watch(conductor, options.seconds)
     except InterruptedSessionError:
         print("interrupted", flush=True)
         return 130

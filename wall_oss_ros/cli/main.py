@@ -14,8 +14,15 @@ _COMMANDS = {
     "demo": "run the simulated robot through a task and report",
     "bringup": "start the node graph without ros2 launch (name:=value arguments)",
     "bench": "measure the model, or frames, rates and the simulator, on this machine",
+    "export": "recorded episodes to a LeRobot v3.0 dataset for fine-tuning",
+    "replay": "recorded observations through a policy, without a robot: errors, scale, seams",
+    "import": "a LeRobot v3.0 dataset to recorded episodes, to replay and look at",
+    "doctor": "is this machine, and this robot, ready? what to do if not",
+    "repair": "make whole episodes of what a crash of the recorder left",
     "check": "tell what a checkpoint is, and whether it gives a sane chunk",
 }
+# Of a command that is a word of Python.
+_MODULES = {"import": "import_dataset"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,7 +40,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         return bring_up(arguments[1:])
     if arguments and arguments[0] in _COMMANDS:
-        module = import_module(f"wall_oss_ros.cli.{arguments[0]}")
+        name = _MODULES.get(arguments[0], arguments[0])
+        try:
+            module = import_module(f"wall_oss_ros.cli.{name}")
+        except ModuleNotFoundError as error:
+            print(f"wall-oss {arguments[0]}: {_missing(error)}", file=sys.stderr)
+            return 1
         module.add_arguments(commands.choices[arguments[0]])
     options = parser.parse_args(arguments)
     try:
@@ -41,6 +53,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except WallOssError as error:
         print(f"wall-oss {options.command}: {error}", file=sys.stderr)
         return 1
+
+
+def _missing(error: ModuleNotFoundError) -> str:
+    package = (error.name or "").partition(".")[0]
+    if package == "wall_oss_ros":
+        raise error  # ours: a fault of the package, not of the machine
+    return (
+        f"needs the Python package '{package}'; `pip install 'wall_oss_ros[data]'` brings what "
+        "episodes and datasets need, `wall_oss_ros[model]` what the model needs"
+    )
 
 
 if __name__ == "__main__":

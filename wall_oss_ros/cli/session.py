@@ -52,7 +52,7 @@ def session(
         if ending.requested:
             raise InterruptedSessionError("interrupted")
         if runner.poll() is not None:
-            raise BringUpError("the graph ended; its last lines above say why")
+            raise BringUpError("\n".join(["the graph ended; its last lines:", *runner.last_lines]))
 
     with ending.on_signals():
         runner = Runner(graph, show)

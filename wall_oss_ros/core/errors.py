@@ -37,8 +37,16 @@ class CheckpointError(ModelError):
     """A checkpoint is incomplete, of an unknown kind, or does not hold what is asked of it."""
 
 
-class BagError(WallOssError):
-    """A recording cannot be read, or does not hold what is needed."""
+class EpisodeError(WallOssError):
+    """An episode cannot be recorded, labelled, or read as one."""
+
+
+class DatasetError(WallOssError):
+    """A dataset cannot be written, or is not what a reader of datasets needs."""
+
+
+class LookAheadError(WallOssError):
+    """A chunk cannot be judged now."""
 
 
 class SimulationError(WallOssError):

@@ -49,7 +49,7 @@ class PolicySettings(Settings):
 class PolicySession:
     """One policy, one instruction at a time.
 
-    `infer` runs on the inference thread; everything else on the node's thread. The lock guards the
+    `infer` runs on the inference thread; everything else on the node's threads. The lock guards the
     few values both use and is never held during inference, so a stop is never late.
     """
 

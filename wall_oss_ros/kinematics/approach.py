@@ -65,10 +65,12 @@ class Way(NamedTuple):
 
     Attributes:
         end: pose after the step.
-        catching_up: (6,) the part of the motion that makes up for what was left behind [m], [rad].
+        motion: (6,) how the tool gets there [m], [rad].
+        catching_up: (6,) the part of that which makes up for what was left behind.
     """
 
     end: Goal
+    motion: Array
     catching_up: Array
 
 
@@ -106,7 +108,8 @@ class ToolApproach:
         size = np.array([math.sqrt(part @ part) for part in (behind[:3], behind[3:])])
         speed = braking_speed(size, self._acceleration, dt) / np.maximum(size, 1e-12)
         catching_up = np.repeat(speed, 3) * behind * dt
-        return Way(_moved(tool, self._fed * dt + catching_up), catching_up)
+        motion = self._fed * dt + catching_up
+        return Way(_moved(tool, motion), motion, catching_up)
 
 
 def _twist(start: Goal, end: Goal) -> Array:

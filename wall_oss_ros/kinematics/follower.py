@@ -38,9 +38,19 @@ class RowFollower:
         model: kinematic model.
         frames: its indices.
         contract: the robot, for limits and home posture.
+        position_tolerance: a row counts as reached below this distance [m] ...
+        rotation_tolerance: ... and this angle [rad].
     """
 
-    def __init__(self, model: mujoco.MjModel, frames: Frames, contract: RobotContract) -> None:
+    def __init__(
+        self,
+        model: mujoco.MjModel,
+        frames: Frames,
+        contract: RobotContract,
+        position_tolerance: float = _POSITION_TOLERANCE_M,
+        rotation_tolerance: float = _ROTATION_TOLERANCE_RAD,
+    ) -> None:
+        self._tolerance = position_tolerance, rotation_tolerance
         self._model, self._frames, self._contract = model, frames, contract
         self._error = ToolError(model, frames)
         self.data = mujoco.MjData(model)
@@ -49,6 +59,9 @@ class RowFollower:
         self._upper = np.array([joint.position[1] for joint in joints])
         self._home = np.array([joint.home for joint in joints])
         self._q = self._home.copy()
+        # How the joints came from the row before last to the last one, where both were reached.
+        self._pace: Array | None = None
+        self._reached = False
 
     @property
     def positions(self) -> Array:
@@ -58,6 +71,7 @@ class RowFollower:
     def start(self, q: Array) -> None:
         """Begin at joint positions (n,); those outside their limits begin at the limit."""
         self._q = np.clip(q, self._lower, self._upper)
+        self._pace, self._reached = None, False
 
     def follow(
         self, targets: Mapping[str, Pose], direct: Mapping[str, float]
@@ -68,6 +82,9 @@ class RowFollower:
             ValueError: for an unknown arm or joint, or a target that is not finite.
         """
         check_direct(self._frames, self._contract, targets, direct)
+        begin = self._q.copy()
+        if self._pace is not None:  # rows are a motion: where it would be if it went on
+            self._q = np.minimum(np.maximum(begin + self._pace, self._lower), self._upper)
         for name, position in direct.items():
             i = self._frames.index[name]
             self._q[i] = min(max(position, self._lower[i]), self._upper[i])
@@ -79,13 +96,16 @@ class RowFollower:
             errors = {side: self._error.twist(self.data, side, goals[side]) for side in goals}
             position, rotation = _largest(errors)
             cost = POSITION_COST * position + ROTATION_COST * rotation
-            done = position < _POSITION_TOLERANCE_M and rotation < _ROTATION_TOLERANCE_RAD
+            done = position < self._tolerance[0] and rotation < self._tolerance[1]
             if done or iteration == _MOST_ITERATIONS or cost > (1.0 - _WORTHWHILE) * before:
                 break
             before = cost
             mujoco.mj_comPos(self._model, self.data)
             for side, error in errors.items():
                 self._improve(side, error)
+        on_its_way = done and self._reached  # the start and a row out of reach are none of a motion
+        self._pace = self._q - begin if on_its_way else None
+        self._reached = done
         return position, rotation
 
     def _improve(self, side: str, error: Array) -> None:

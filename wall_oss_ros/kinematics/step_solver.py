@@ -14,7 +14,6 @@ from collections.abc import Mapping
 import mink
 import mujoco
 import numpy as np
-import qpsolvers
 from numpy.typing import NDArray
 
 from wall_oss_ros.core.contract import RobotContract
@@ -22,6 +21,7 @@ from wall_oss_ros.core.kinematics import JointStep
 from wall_oss_ros.core.pose import Pose
 from wall_oss_ros.kinematics.approach import JointApproach, ToolApproach, Way
 from wall_oss_ros.kinematics.avoidance import Avoidance, Rows, no_rows
+from wall_oss_ros.kinematics.best_step import best_step
 from wall_oss_ros.kinematics.clearance import Clearance
 from wall_oss_ros.kinematics.follower import check_direct
 from wall_oss_ros.kinematics.frames import Array, Frames
@@ -37,7 +37,9 @@ from wall_oss_ros.kinematics.tool_error import (
 
 # A step outside this is a broken clock.
 _SHORTEST_S, _LONGEST_S = 1e-6, 10.0
-_POSTURE_TIME_S = 0.5
+# An elbow goes home within about this time while its tool moves at least so fast, more slowly while
+# the tool is slower, and stands when it stands: a robot that holds its tools still is still.
+_POSTURE_TIME_S, _POSTURE_SPEED_M_S = 0.5, 0.05
 # Keeps the program strictly convex.
 _DAMPING = 1e-6
 # Damping [m^2/rad^2] per weighted way of catching up in a step [m]. At a target out of reach that
@@ -79,7 +81,7 @@ class StepSolver:
         self._limiting = Limiting(frames, self._box, self._error, clearance)
         self._tasks = {side: _tool_task(side) for side in frames.sides}
         self._posture = mink.PostureTask(model, cost=POSTURE_COST)
-        self._posture.set_target(np.array([joint.home for joint in joints]))
+        self._home = np.array([joint.home for joint in joints])
         slowest = min(
             joint.acceleration for arm in contract.arms.values() for joint in arm.joints.values()
         )
@@ -155,19 +157,27 @@ class StepSolver:
         self, ways: Mapping[str, Way], arms: NDArray[np.int64], same: Array, dt: float
     ) -> tuple[Array, Array]:
         """Return Hessian (m, m) and gradient (m,) of the arms' program at the present posture."""
-        behind = 0.0
+        behind, elbows = 0.0, self._configuration.q.copy()
         for side, way in ways.items():
             world = self._error.in_world(self._configuration.data, side, way.end)
             pose = mink.SE3(np.concatenate([world.quaternion, world.position]))
             self._tasks[side].set_target(pose)
             weighted = self._error.weights * way.catching_up
             behind = max(behind, math.sqrt(weighted @ weighted))
-        self._posture.gain = min(1.0, dt / _POSTURE_TIME_S)
+            joints = self._frames.arm_joints[side]
+            elbows[joints] += self._share(way, dt) * (self._home[joints] - elbows[joints])
+        self._posture.set_target(elbows)
         tasks = [*(self._tasks[side] for side in ways), self._posture]
         damping = _DAMPING + _CHANGE_COST + _TOOL_DAMPING * behind
         whole = mink.build_ik(self._configuration, tasks, dt, damping, limits=[])
         slope = whole.q[arms] - _CHANGE_COST * same[arms]
         return whole.P[np.ix_(arms, arms)], slope
+
+    def _share(self, way: Way, dt: float) -> float:
+        """Return the part of its way home that an elbow drifts while its tool makes this step."""
+        weighted = self._error.weights * way.motion
+        speed = math.sqrt(weighted @ weighted) / (POSITION_COST * dt)
+        return min(1.0, dt / _POSTURE_TIME_S) * min(1.0, speed / _POSTURE_SPEED_M_S)
 
     def _solve(
         self,
@@ -181,7 +191,7 @@ class StepSolver:
         hessian, slope = problem
         gradient, bound = rows.gradient[:, arms], rows.bound
         low, high = bounds.low[arms], bounds.high[arms]
-        solution = _solution(hessian, slope, low, high, gradient, bound)
+        solution = best_step(hessian, slope, low, high, gradient, bound)
         if solution is not None:
             return solution
         # The distance is worth more than a smooth motion, but then the tools have to wait.
@@ -190,7 +200,7 @@ class StepSolver:
         ends = bounds.lowest[arms], bounds.highest[arms]
         # Parting may be impossible (a joint is at its limit); to come no nearer is not.
         for most in (bound, np.maximum(bound, 0.0)):
-            solution = _solution(hessian, slope, *ends, gradient, most)
+            solution = best_step(hessian, slope, *ends, gradient, most)
             if solution is not None:
                 return solution
         # A numerical failure: come to rest.
@@ -234,32 +244,6 @@ class StepSolver:
         if not _SHORTEST_S <= dt <= _LONGEST_S:
             raise ValueError(f"dt {dt} s; expected {_SHORTEST_S} to {_LONGEST_S} s")
         check_direct(self._frames, self._contract, targets, direct)
-
-
-def _solution(
-    hessian: Array,
-    slope: Array,
-    low: Array,
-    high: Array,
-    gradient: Array,
-    bound: Array,
-) -> Array | None:
-    """Return the best step (m,) in a box under rows, or None if there is none."""
-    ends = gradient * low, gradient * high
-    if np.any(np.minimum(*ends).sum(axis=1) > bound):
-        return None  # not even the best corner of the box does
-    # Few rows can be violated within one step; the others would only cost time.
-    needed = np.maximum(*ends).sum(axis=1) > bound
-    rows = {"G": gradient[needed], "h": bound[needed]} if needed.any() else {}
-    # Only the arms with a target are free. Leaving the other joints out and writing the limits
-    # as bounds takes a third of the time of mink's general constraints.
-    problem = qpsolvers.Problem(hessian, slope, **rows, lb=low, ub=high)
-    found = qpsolvers.solve_problem(problem, solver="daqp").x
-    if found is None or not np.all(np.isfinite(found)):
-        return None
-    # The solver's tolerance is not ours: the box holds exactly.
-    inside: Array = np.minimum(np.maximum(found, low), high)
-    return inside
 
 
 def _tool_task(side: str) -> mink.FrameTask:

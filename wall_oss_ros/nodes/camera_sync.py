@@ -16,24 +16,27 @@ from wall_oss_ros.core.joints import JointSelector
 from wall_oss_ros.core.latency import LatencyStages
 from wall_oss_ros.core.rates import RateMeter
 from wall_oss_ros.kinematics import MinkKinematics
+from wall_oss_ros.messages.geometry import twist_from
+from wall_oss_ros.messages.images import check_image, decode_image, fingerprint
+from wall_oss_ros.messages.joint_states import joint_sample
+from wall_oss_ros.messages.stamps import to_ns
 from wall_oss_ros.msg import Observation
 from wall_oss_ros.ros import qos
-from wall_oss_ros.ros.geometry import twist_from
-from wall_oss_ros.ros.images import check_image, decode_image, fingerprint
-from wall_oss_ros.ros.joint_states import joint_sample
 from wall_oss_ros.ros.latency_message import latency_values
-from wall_oss_ros.ros.listener import ListenerThread
 from wall_oss_ros.ros.node import SuiteNode, run
 from wall_oss_ros.ros.observation_message import observation_message
-from wall_oss_ros.ros.parameters import declare_settings
+from wall_oss_ros.ros.parameters import declare, declare_settings
 from wall_oss_ros.ros.polling import PolledSubscriber
-from wall_oss_ros.ros.stamps import to_ns
+from wall_oss_ros.ros.real_time import use_fifo_priority, use_ordinary_priority
 
 # How often faults are looked for, and how often in a row before one is told.
 _LOOK_S = 0.1
 _LOOKS = 3
 # How often the state is read between pictures.
 _STATE_S = 0.02
+
+# Simulated time before /clock said anything: every stamp would be far in the future.
+_NO_TIME_NS = 0
 
 
 class CameraSync(SuiteNode):
@@ -47,7 +50,14 @@ class CameraSync(SuiteNode):
         super().__init__("camera_sync")
         self._settings = declare_settings(self, AssemblerSettings)
         self._lock = threading.Lock()
-        self._listener: ListenerThread | None = None
+        self._priority = declare(
+            self,
+            "priority",
+            0,
+            "real-time priority of this node's threads (SCHED_FIFO), 1 to 99; 0: none",
+            low=0,
+            high=99,
+        )
 
     def build(self, contract: RobotContract) -> None:
         """Create subscriptions of every stream of the contract."""
@@ -71,22 +81,29 @@ class CameraSync(SuiteNode):
             odometry.registerCallback(self._on_odometry)
             self._polled.append(odometry)
         self.create_timer(_LOOK_S, self._watch)
-        self._listener = ListenerThread(self, "pictures", self.on_thread_error)
+        pictures = self.listener("pictures")
         for name, camera in contract.cameras.items():
-            self._listener.subscribe(
+            pictures.subscribe(
                 _TYPES[camera.transport], camera.topic, partial(self._on_image, name), qos.SENSOR
             )
-        self._listener.when_idle(_STATE_S, self._on_idle)
-        self._listener.start()
+        pictures.when_idle(_STATE_S, self._on_idle)
+        pictures.start()
 
-    def destroy_node(self) -> None:
-        """Stop listening before the subscriptions end."""
-        if self._listener is not None:
-            self._listener.stop()
-        super().destroy_node()
+    def start(self) -> None:
+        """Take the priority that is asked for."""
+        refusal = use_fifo_priority(self._priority) if self._priority > 0 else None
+        if refusal is not None:
+            self.get_logger().warning(f"{refusal}; going on without")
+
+    def stop(self) -> None:
+        """Give the priority back."""
+        if self._priority > 0:
+            use_ordinary_priority()
 
     def _on_image(self, name: str, message: Image | CompressedImage) -> None:
         now_ns = self.now_ns()
+        if now_ns == _NO_TIME_NS:
+            return
         try:
             check_image(message)
         except MessageError as error:
@@ -113,14 +130,17 @@ class CameraSync(SuiteNode):
 
     def _on_joints(self, message: JointState) -> None:
         now_ns = self.now_ns()
+        if now_ns == _NO_TIME_NS:
+            return
         try:
             self._assembler.push_joints(joint_sample(message, self._selector), now_ns)
         except MessageError as error:
             self._assembler.refuse("joint_states", str(error), now_ns)
 
     def _on_odometry(self, message: Odometry) -> None:
-        stamp_ns = to_ns(message.header.stamp)
-        self._assembler.push_twist(stamp_ns, self.now_ns(), twist_from(message.twist.twist))
+        now_ns, stamp_ns = self.now_ns(), to_ns(message.header.stamp)
+        if now_ns != _NO_TIME_NS:
+            self._assembler.push_twist(stamp_ns, now_ns, twist_from(message.twist.twist))
 
     def _watch(self) -> None:
         """Say on every change which stream keeps observations away; end if the contract misfits."""

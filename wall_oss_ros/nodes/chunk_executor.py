@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from diagnostic_msgs.msg import DiagnosticStatus
 from std_msgs.msg import Float64
 from std_srvs.srv import SetBool
@@ -11,7 +13,9 @@ from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.core.errors import MessageError
 from wall_oss_ros.core.executor import ChunkExecutor, ExecutorSettings, ExecutorStatus
 from wall_oss_ros.core.latency import LatencyStages
+from wall_oss_ros.core.phase import PhaseLock
 from wall_oss_ros.kinematics import MinkKinematics
+from wall_oss_ros.messages.chunks import chunk_from
 from wall_oss_ros.msg import (
     ActionChunk,
     ChunkVerdict,
@@ -21,7 +25,6 @@ from wall_oss_ros.msg import (
     SafetyState,
 )
 from wall_oss_ros.ros import qos
-from wall_oss_ros.ros.chunk_message import chunk_from
 from wall_oss_ros.ros.command_message import command_message
 from wall_oss_ros.ros.latency_message import latency_messages, latency_values
 from wall_oss_ros.ros.loop_node import LoopNode
@@ -45,6 +48,14 @@ class ChunkExecutorNode(LoopNode):
             "supervisor",
         )
 
+        self._align = declare(
+            self,
+            "align",
+            True,
+            "whether ticks move, by a hundredth of a period at a time, to where chunks that come "
+            "at an even rate wait least",
+        )
+
     def build(self, contract: RobotContract) -> None:
         """Create the executor, its topics and its loop."""
         self._contract = contract
@@ -56,6 +67,9 @@ class ChunkExecutorNode(LoopNode):
         self._arrived: tuple[tuple[int, int], int] | None = None
         self._following = False
         self.build_loop(contract, self._command, self._executor.measure)
+        self._phase = PhaseLock(self.loop.period_ns)
+        if self._align:
+            self.loop.phase = self._phase
         self._publisher = self.create_lifecycle_publisher(RobotCommand, "command", qos.command())
         self._plan_publisher = self.create_lifecycle_publisher(
             CommittedPlan, "committed_plan", qos.NEWEST
@@ -63,9 +77,12 @@ class ChunkExecutorNode(LoopNode):
         self._state_publisher = self.create_lifecycle_publisher(
             ExecutorState, "executor/state", qos.STATE
         )
-        self.create_subscription(ActionChunk, "action_chunk", self._on_chunk, qos.NEWEST)
-        self.create_subscription(ChunkVerdict, "chunk_verdict", self._on_verdict, qos.NEWEST)
-        self.create_subscription(SafetyState, "safety/state", self._on_safety, qos.STATE)
+        chunks = self.listener("chunks")
+        # Every chunk gets its outcome, also one that another follows closely.
+        chunks.subscribe(ActionChunk, "action_chunk", self._on_chunk, qos.EVENTS)
+        chunks.subscribe(ChunkVerdict, "chunk_verdict", self._on_verdict, qos.EVENTS)
+        chunks.subscribe(SafetyState, "safety/state", self._on_safety, qos.STATE)
+        chunks.start()
         self.listen_to_people(Float64, "~/speed_scale", self._on_speed)
         self.create_service(SetBool, "~/enable", self._on_enable)
         self.create_timer(0.1, self._report)
@@ -89,7 +106,7 @@ class ChunkExecutorNode(LoopNode):
             self._following = following
             self._publish_plan()
 
-    # -- the executor's thread --------------------------------------------------------------------
+    # -- the thread that listens to chunks --------------------------------------------------------
 
     def _on_chunk(self, message: ActionChunk) -> None:
         arrived_ns = self.now_ns()
@@ -105,6 +122,7 @@ class ChunkExecutorNode(LoopNode):
             outcome = self._executor.offer(chunk, self.now_ns())
             if outcome is ChunkOutcome.ACCEPTED:
                 self._arrived = (chunk.epoch, chunk.seq), arrived_ns
+                self._phase.arrived(time.monotonic_ns())
         if outcome is not None:
             self._publish_plan()
         # Chunks on their way when motion was enabled are refused as a matter of course.
@@ -124,6 +142,8 @@ class ChunkExecutorNode(LoopNode):
         reason = "; ".join(message.latched_causes) or "motion is enabled"
         with self.lock:
             self._executor.allow_motion(message.motion_enabled, reason)
+
+    # -- the executor's thread --------------------------------------------------------------------
 
     def _on_speed(self, message: Float64) -> None:
         try:
@@ -190,6 +210,7 @@ class ChunkExecutorNode(LoopNode):
                 **self.loop_values(),
                 **latency_values(self._latency),
                 "speed": f"{100.0 * speed:.0f} %",
+                "chunks come at one phase of the loop": f"{100.0 * self._phase.agreement:.0f} %",
                 "chunks accepted": str(accepted),
                 "chunks refused": str(rejected),
             },

@@ -86,11 +86,13 @@ class PolicyNode(SuiteNode):
         self._mailbox: Mailbox[Observation] = Mailbox()
         self._thread: threading.Thread | None = None
         self._publisher = self.create_lifecycle_publisher(ActionChunk, "action_chunk", qos.NEWEST)
-        self.create_subscription(Observation, "observation", self._mailbox.put, qos.NEWEST)
         self.listen_to_people(String, "instruction", self._on_instruction)
-        self.create_subscription(CommittedPlan, "committed_plan", self._on_plan, qos.NEWEST)
+        inputs = self.listener("inputs")
+        inputs.subscribe(Observation, "observation", self._mailbox.put, qos.NEWEST)
+        inputs.subscribe(CommittedPlan, "committed_plan", self._on_plan, qos.NEWEST)
         # Every message and not the newest: motion may be revoked and enabled again between two.
-        self.create_subscription(SafetyState, "safety/state", self._on_safety, qos.EVENTS)
+        inputs.subscribe(SafetyState, "safety/state", self._on_safety, qos.EVENTS)
+        inputs.start()
         if hasattr(policy, "observe_task"):
             self.create_subscription(
                 SimTaskState,

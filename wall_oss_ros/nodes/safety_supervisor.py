@@ -15,23 +15,24 @@ from wall_oss_ros.core.errors import MessageError
 from wall_oss_ros.core.latency import LatencyStages
 from wall_oss_ros.core.observation import JointSample
 from wall_oss_ros.core.safety import Boundaries, SafetySettings, SafetySupervisor, rule_set
-from wall_oss_ros.core.safety.look_ahead import LookAhead
 from wall_oss_ros.core.safety.look_ahead_settings import LookAheadSettings
 from wall_oss_ros.kinematics import MinkKinematics
+from wall_oss_ros.messages.commands import command_from
+from wall_oss_ros.messages.geometry import pose_from
+from wall_oss_ros.messages.stamps import to_ns
 from wall_oss_ros.msg import RobotCommand as RobotCommandMessage
 from wall_oss_ros.ros import qos
 from wall_oss_ros.ros.chunk_screen import ChunkScreen
-from wall_oss_ros.ros.command_message import command_from
 from wall_oss_ros.ros.controllers import ControllerOutput
-from wall_oss_ros.ros.geometry import pose_from
-from wall_oss_ros.ros.listener import ListenerThread
+from wall_oss_ros.ros.executed import ExecutedCommand
 from wall_oss_ros.ros.loop_node import LoopNode
 from wall_oss_ros.ros.node import run
 from wall_oss_ros.ros.parameters import declare, declare_settings
 from wall_oss_ros.ros.publisher_watch import PublisherWatch
 from wall_oss_ros.ros.safety_state import SafetyReporter
-from wall_oss_ros.ros.stamps import to_ns, to_stamp
+from wall_oss_ros.ros.stamps import to_stamp
 from wall_oss_ros.ros.zone_service import ZoneService
+from wall_oss_ros.screening import LookAheadProcess
 
 # How often the controllers hear that the supervisor's loop runs.
 _HEARTBEAT_S = 0.02
@@ -56,7 +57,7 @@ class SafetySupervisorNode(LoopNode):
         self._zones_file = declare(
             self, "zones_file", "", "file of zones that replace those of the contract; empty: none"
         )
-        self._threads: list[ListenerThread | ChunkScreen] = []
+        self._screen: ChunkScreen | None = None
 
     def build(self, contract: RobotContract) -> None:
         """Create the supervisor, its inputs, the controller publishers and the loop."""
@@ -79,6 +80,7 @@ class SafetySupervisorNode(LoopNode):
         if contract.odometry is not None:
             self.poll(Odometry, contract.odometry.topic, self._on_odometry, qos.MEASURED)
         self._output = ControllerOutput(self, contract, self.period_s)
+        self.executed = ExecutedCommand(self, contract)
         self._heartbeat_publisher = self.create_lifecycle_publisher(
             Header, "safety/heartbeat", qos.HEARTBEAT
         )
@@ -90,20 +92,16 @@ class SafetySupervisorNode(LoopNode):
         zones = ZoneService(self, contract, boundaries, self._supervisor.replace_barriers)
         if self._zones_file:
             zones.use(Path(self._zones_file))
-        estop = ListenerThread(self, "estop", self.on_thread_error)
+        estop = self.listener("estop")
         estop.serve(Trigger, "~/estop", self._on_estop)
         for profile in (qos.STATE, qos.VOLATILE_STATE):
             estop.subscribe(Bool, "safety/estop_input", self._on_estop_input, profile)
-        # Kinematics of its own: the judging of a chunk takes longer than a tick.
-        look_ahead = LookAhead(
-            contract, MinkKinematics(contract), boundaries, self._look_ahead_settings
-        )
+        estop.start()
+        look_ahead = LookAheadProcess(contract, boundaries, self._look_ahead_settings)
         self._screen = ChunkScreen(
             self, look_ahead, lambda: self._measured, contract.base_frame, self.on_thread_error
         )
-        self._threads = [estop, self._screen]
-        for thread in self._threads:
-            thread.start()
+        self._screen.start()
 
     def start(self) -> None:
         """Start the loop."""
@@ -125,9 +123,9 @@ class SafetySupervisorNode(LoopNode):
         super().stop()
 
     def destroy_node(self) -> None:
-        """Stop listening before the subscriptions end."""
-        for thread in self._threads:
-            thread.stop()
+        """Stop looking ahead before the subscriptions end."""
+        if self._screen is not None:
+            self._screen.stop()
         super().destroy_node()
 
     # -- the loop's thread ------------------------------------------------------------------------
@@ -141,6 +139,7 @@ class SafetySupervisorNode(LoopNode):
                 self._output.send(command, overtaken=lambda: self.overtaken(steady_ns))
             enabled = self._supervisor.motion_enabled
         if command is not None:
+            self.executed.publish(command)
             self._time(command)
         self._standing = not enabled and (command is None or not _moves(command))
         if self._ticks % self._beat_every == 0:
@@ -227,13 +226,14 @@ class SafetySupervisorNode(LoopNode):
         return response
 
     def _look_around(self) -> None:
+        self.executed.look()
         strangers, deaf = self._watch.strangers(), self._output.unheard()
         with self.lock:
             self._supervisor.see(strangers, deaf)
 
     def report(self) -> tuple[int, str, dict[str, str]]:
         """Return mode, causes, counters and latencies."""
-        if not self.active:
+        if not self.active or self._screen is None:
             return super().report()
         level, sentence, values = self._reporter.report()
         return level, sentence, {**values, **self._screen.values(), **self.loop_values()}

@@ -6,6 +6,7 @@ and a service that starts another scene.
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 import traceback
@@ -32,6 +33,8 @@ from wall_oss_ros.srv import InjectFault, ResetScene
 _ODOMETRY_TICKS = 4
 _TASK_TICKS = 10
 _FIRST_PICTURE_S = 60.0
+# The default of 5 ms lets one thread keep another's sample waiting that long.
+_SWITCH_INTERVAL_S = 0.0005
 # Below this real-time factor the node warns.
 _SLOW = 0.95
 
@@ -91,6 +94,7 @@ class SimRobotNode(SuiteNode):
 
     def start(self) -> None:
         """Let simulated time run, once the first picture is drawn (meshes load for seconds)."""
+        sys.setswitchinterval(_SWITCH_INTERVAL_S)
         self._drawn.clear()
         self._drawing.start()
         self._drawn.wait(_FIRST_PICTURE_S)

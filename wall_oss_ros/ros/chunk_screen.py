@@ -1,32 +1,47 @@
-"""The look-ahead on a thread of its own: each new chunk in, a verdict out."""
+"""The look-ahead on the topics: each new chunk in, a verdict out."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from rclpy.lifecycle import LifecycleNode
 
-from wall_oss_ros.core.errors import MessageError
+from wall_oss_ros.core.chunk import ActionChunk as CoreChunk
+from wall_oss_ros.core.errors import LookAheadError, MessageError
 from wall_oss_ros.core.observation import JointSample
 from wall_oss_ros.core.rates import Percentiles
 from wall_oss_ros.core.safety.chunk_verdict import ChunkVerdict
-from wall_oss_ros.core.safety.look_ahead import LookAhead
+from wall_oss_ros.messages.chunks import chunk_from
 from wall_oss_ros.msg import ActionChunk
 from wall_oss_ros.msg import ChunkVerdict as ChunkVerdictMessage
 from wall_oss_ros.ros import qos
-from wall_oss_ros.ros.chunk_message import chunk_from
 from wall_oss_ros.ros.listener import ListenerThread
 from wall_oss_ros.ros.verdict_message import verdict_message
 
 
+class ChunkJudge(Protocol):
+    """Whoever looks ahead; see `core.safety.look_ahead.LookAhead`."""
+
+    def judge(self, chunk: CoreChunk, start: Mapping[str, float]) -> ChunkVerdict:
+        """Return how many rows may be followed.
+
+        Raises:
+            LookAheadError: if the chunk cannot be judged now.
+        """
+
+    def close(self) -> None:
+        """Judge no more; from any thread."""
+
+
 class ChunkScreen:
-    """Judges whole chunks. Only the newest waits: one that came while another was judged."""
+    """Lets whole chunks be judged; of those that come meanwhile only the newest waits."""
 
     def __init__(
         self,
         node: LifecycleNode,
-        look_ahead: LookAhead,
+        look_ahead: ChunkJudge,
         measured: Callable[[], JointSample | None],
         frame: str,
         on_error: Callable[[BaseException], None],
@@ -57,7 +72,8 @@ class ChunkScreen:
         self._listener.start()
 
     def stop(self) -> None:
-        """Stop listening."""
+        """Stop listening, and close who judges."""
+        self._look_ahead.close()
         self._listener.stop()
 
     def values(self) -> dict[str, str]:
@@ -80,7 +96,11 @@ class ChunkScreen:
             reason = "no joint states received"
             verdict = ChunkVerdict(chunk.seq, chunk.epoch, chunk.horizon, 0, "state_age", reason)
         else:
-            verdict = self._look_ahead.judge(chunk, measured.position_of())
+            try:
+                verdict = self._look_ahead.judge(chunk, measured.position_of())
+            except LookAheadError as error:  # what has no verdict is followed for a moment only
+                self._logger.error(str(error))
+                return
         took_ms = (time.perf_counter() - begin) * 1e3
         self._publisher.publish(verdict_message(verdict, chunk, self._frame, took_ms))
         self._took_ms.add(took_ms)

@@ -18,8 +18,9 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from wall_oss_ros.core.command import RobotCommand
 from wall_oss_ros.core.pose import Pose
 from wall_oss_ros.core.waypoints import Waypoint, braking_waypoints
+from wall_oss_ros.messages.stamps import SECOND_NS
 from wall_oss_ros.ros.geometry import pose_message
-from wall_oss_ros.ros.stamps import SECOND_NS, to_stamp
+from wall_oss_ros.ros.stamps import to_stamp
 
 # Type of the message per interface of the contract.
 INTERFACES: Mapping[str, type] = {

@@ -38,6 +38,7 @@ class ListenerThread:
         self._node = node
         self._on_error = on_error
         self._subscriptions: list[Subscription[Any]] = []
+        self._raw: list[tuple[Subscription[Any], Callable[[bytes, bytes, int], None]]] = []
         self._services: list[Service[Any, Any]] = []
         self._wake = GuardCondition(None, None, context=node.context)
         self._timeout_ns = _NO_TIMEOUT
@@ -57,6 +58,27 @@ class ListenerThread:
             )
         )
         return source
+
+    def subscribe_raw(
+        self,
+        kind: type,
+        topic: str,
+        callback: Callable[[bytes, bytes, int], None],
+        profile: QoSProfile,
+    ) -> None:
+        """Wait for a topic without deserializing it; only before `start`.
+
+        Args:
+            kind: message type.
+            topic: its name.
+            callback: gets the CDR bytes, who published them (an identifier), and that publisher's
+                count of its messages, 1 for the first.
+            profile: quality of service.
+        """
+        subscription = self._node.create_subscription(
+            kind, topic, lambda message: None, profile, callback_group=NeverReady(), raw=True
+        )
+        self._raw.append((subscription, callback))
 
     def serve(self, kind: type, name: str, callback: Callable[[Any, Any], Any]) -> None:
         """Answer a service; only before `start`."""
@@ -84,14 +106,13 @@ class ListenerThread:
         try:
             context = self._node.context.handle
             assert context is not None
-            subscriptions, services = self._subscriptions, self._services
-            wait_set = rclpy_implementation.WaitSet(
-                len(subscriptions), 1, 0, 0, len(services), 0, context
-            )
+            services = self._services
+            waited = [*self._subscriptions, *(subscription for subscription, _ in self._raw)]
+            wait_set = rclpy_implementation.WaitSet(len(waited), 1, 0, 0, len(services), 0, context)
             while not self._stopping.is_set():
                 wait_set.clear_entities()
                 wait_set.add_guard_condition(self._wake.handle)
-                for subscription in subscriptions:
+                for subscription in waited:
                     wait_set.add_subscription(subscription.handle)
                 for service in services:
                     wait_set.add_service(service.handle)
@@ -99,7 +120,8 @@ class ListenerThread:
                 if self._stopping.is_set():
                     return
                 # Asking all of them costs less than asking which are ready.
-                came = [self._take(subscription) for subscription in subscriptions]
+                came = [self._take(subscription) for subscription in self._subscriptions]
+                came += [self._take_raw(*raw) for raw in self._raw]
                 came += [self._answer(service) for service in services]
                 if not any(came):
                     self._on_idle()
@@ -115,6 +137,22 @@ class ListenerThread:
             if taken is None:
                 return count
             subscription.callback(taken[0])
+            count += 1
+
+    def _take_raw(
+        self, subscription: Subscription[Any], callback: Callable[[bytes, bytes, int], None]
+    ) -> int:
+        """Pass on what has come as bytes; return how much."""
+        count = 0
+        while True:
+            with subscription.handle:
+                taken = subscription.handle.take_message(subscription.msg_type, True)
+            if taken is None:
+                return count
+            data, info = taken
+            # Jazzy does not say who published; its topics have one publisher each, or no gaps.
+            publisher = info.get("publisher_gid", {"data": b""})["data"]
+            callback(data, publisher, info["publication_sequence_number"])
             count += 1
 
     def _answer(self, service: Service[Any, Any]) -> int:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from wall_oss_ros.core.phase import PhaseLock
 from wall_oss_ros.core.rates import Histogram, Percentiles, RateMeter
 from wall_oss_ros.ros.real_time import use_exact_timers
 
@@ -27,6 +28,7 @@ class DeadlineLoop:
 
     Attributes:
         period_ns: the period [ns].
+        phase: moves the deadlines, where one is set before the start.
         deadline_ns: when the present tick was due, on the monotonic clock [ns]; None before the
             first since the start.
         period_error_ms: distance of ticks from one period after the last [ms].
@@ -57,6 +59,7 @@ class DeadlineLoop:
         self._on_error = on_error
         self._name = name
         self._prepare = prepare
+        self.phase: PhaseLock | None = None
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         # Written by the loop thread, read by whoever reports: single values, no lock needed.
@@ -100,6 +103,8 @@ class DeadlineLoop:
             deadline = last = time.monotonic_ns()
             while not self._stopping.is_set():
                 deadline += self.period_ns
+                if self.phase is not None:
+                    deadline += self.phase.shift_ns(deadline)
                 wait = deadline - time.monotonic_ns()
                 if wait > 0:
                     time.sleep(wait / SECOND_NS)

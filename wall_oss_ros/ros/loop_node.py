@@ -16,9 +16,9 @@ from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.core.errors import MessageError
 from wall_oss_ros.core.joints import JointSelector
 from wall_oss_ros.core.observation import JointSample
+from wall_oss_ros.messages.joint_states import joint_sample
 from wall_oss_ros.msg import ExecutorState, SafetyState
 from wall_oss_ros.ros import qos
-from wall_oss_ros.ros.joint_states import joint_sample
 from wall_oss_ros.ros.loop import DeadlineLoop
 from wall_oss_ros.ros.node import SuiteNode
 from wall_oss_ros.ros.parameters import declare

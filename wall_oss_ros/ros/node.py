@@ -19,6 +19,7 @@ from wall_oss_ros.core.contract import RobotContract, load_contract
 from wall_oss_ros.core.errors import ContractError, WallOssError
 from wall_oss_ros.ros import qos
 from wall_oss_ros.ros.ending import Ending
+from wall_oss_ros.ros.listener import ListenerThread
 from wall_oss_ros.ros.parameters import declare
 from wall_oss_ros.ros.real_time import keep_freed_memory
 from wall_oss_ros.ros.stamps import to_stamp
@@ -43,6 +44,7 @@ class SuiteNode(LifecycleNode):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.active = False
+        self._listeners: list[ListenerThread] = []
         self.ending = Ending()
         self.contract_path = declare(
             self, "contract", "", "path of the robot contract (config/robots/*.yaml)"
@@ -78,6 +80,21 @@ class SuiteNode(LifecycleNode):
         silent = SubscriptionEventCallbacks(use_default_callbacks=False)
         self.create_subscription(kind, topic, callback, qos.STATE, event_callbacks=silent)
         self.create_subscription(kind, topic, callback, qos.VOLATILE_STATE)
+
+    def listener(self, name: str) -> ListenerThread:
+        """Return a thread for topics and services that come often or must not wait.
+
+        An rclpy executor takes long for each message. Start it when all are added; it ends with
+        the node.
+        """
+        self._listeners.append(ListenerThread(self, name, self.on_thread_error))
+        return self._listeners[-1]
+
+    def destroy_node(self) -> None:
+        """Stop listening before the subscriptions end."""
+        for listener in self._listeners:
+            listener.stop()
+        super().destroy_node()
 
     def now_ns(self) -> int:
         """Return the node clock's time (simulated where use_sim_time is set) [ns]."""

@@ -9,11 +9,14 @@ from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.core.errors import MessageError
 from wall_oss_ros.core.observation import CameraFrame, JointSample, Observation
 from wall_oss_ros.core.pose import frozen_array
+from wall_oss_ros.messages.geometry import pose_from, twist_from
+from wall_oss_ros.messages.images import decode_image
+from wall_oss_ros.messages.stamps import SECOND_NS, to_ns
 from wall_oss_ros.msg import CameraFrame as CameraFrameMessage
 from wall_oss_ros.msg import Observation as ObservationMessage
-from wall_oss_ros.ros.geometry import pose_from, pose_message, twist_from, twist_message
-from wall_oss_ros.ros.images import as_rgb_message, decode_image
-from wall_oss_ros.ros.stamps import SECOND_NS, to_ns, to_stamp
+from wall_oss_ros.ros.geometry import pose_message, twist_message
+from wall_oss_ros.ros.images import as_rgb_message
+from wall_oss_ros.ros.stamps import to_stamp
 
 
 def observation_message(observation: Observation, contract: RobotContract) -> ObservationMessage:

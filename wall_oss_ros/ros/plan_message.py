@@ -10,8 +10,9 @@ import numpy as np
 from wall_oss_ros.core.action_space import ACTION_DIM
 from wall_oss_ros.core.committed_plan import CommittedPlan
 from wall_oss_ros.core.errors import MessageError
+from wall_oss_ros.messages.stamps import to_ns
 from wall_oss_ros.msg import CommittedPlan as CommittedPlanMessage
-from wall_oss_ros.ros.stamps import to_ns, to_stamp
+from wall_oss_ros.ros.stamps import to_stamp
 
 
 def plan_message(plan: CommittedPlan, frame_id: str) -> CommittedPlanMessage:

@@ -44,6 +44,7 @@ class PolledSubscriber(SimpleFilter):
             qos_profile: its depth is how many messages are kept between two polls.
         """
         super().__init__()
+        self._node = node
         self._subscription = node.create_subscription(
             msg_type, topic, self.signalMessage, qos_profile, callback_group=NeverReady()
         )
@@ -57,3 +58,7 @@ class PolledSubscriber(SimpleFilter):
                 if taken is None:
                     return
                 self.signalMessage(taken[0])
+
+    def close(self) -> None:
+        """Subscribe no more."""
+        self._node.destroy_subscription(self._subscription)

@@ -29,6 +29,8 @@ DRIVER = _profile(5, ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE)
 SENSOR = _profile(2, ReliabilityPolicy.BEST_EFFORT, DurabilityPolicy.VOLATILE)
 # Measured state for whoever wants the history between two pictures: 0.25 s of it at 200 Hz.
 HISTORY = _profile(50, ReliabilityPolicy.BEST_EFFORT, DurabilityPolicy.VOLATILE)
+# For a recording: seconds of pictures and states may wait, and no publisher for them.
+RECORDING = _profile(500, ReliabilityPolicy.BEST_EFFORT, DurabilityPolicy.VOLATILE)
 # Measured state for a control loop: only the newest.
 MEASURED = _profile(1, ReliabilityPolicy.BEST_EFFORT, DurabilityPolicy.VOLATILE)
 # Chunks and observations: the newest counts, but it must arrive.

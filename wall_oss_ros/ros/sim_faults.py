@@ -11,7 +11,8 @@ from sensor_msgs.msg import Image, JointState
 
 from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.core.errors import choices
-from wall_oss_ros.ros.stamps import to_ns, to_stamp
+from wall_oss_ros.messages.stamps import to_ns
+from wall_oss_ros.ros.stamps import to_stamp
 
 CAMERA_FAULTS = ("none", "silence", "freeze", "stall", "past", "resize", "encoding")
 JOINT_FAULTS = ("none", "silence", "nan", "missing", "duplicate")

@@ -115,18 +115,21 @@ class SimOutputs:
         self, pictures: Mapping[str, NDArray[np.uint8]], stamp: Callable[[], int]
     ) -> None:
         """Publish one picture (px, px, 3) uint8 RGB per camera, stamped by `stamp` [ns]."""
+        ready: dict[str, Image] = {}
         for name, pixels in pictures.items():
             fault = self._faults.of(name)
             if fault == "silence":
                 continue
-            last = self._last.get(name)
-            if fault in ("freeze", "stall") and last is not None:
-                message = last
-                if fault == "freeze":
-                    message.header.stamp = to_stamp(stamp())
-            else:
+            message = self._last.get(name)
+            if fault not in ("freeze", "stall") or message is None:
                 frame = self._contract.cameras[name].frame
-                message = image_message(spoiled_pixels(pixels, fault), stamp(), frame)
+                message = image_message(spoiled_pixels(pixels, fault), 0, frame)
+            ready[name] = message
+        # Stamped as they leave, one right after the other.
+        for name, message in ready.items():
+            fault = self._faults.of(name)
+            if fault != "stall" or name not in self._last:
+                message.header.stamp = to_stamp(stamp())
                 message = spoiled_image(message, fault)
             self._images[name].publish(message)
             self._last[name] = message

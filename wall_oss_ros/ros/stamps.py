@@ -1,15 +1,10 @@
-"""Stamps: builtin_interfaces/Time and integer nanoseconds."""
+"""Integer nanoseconds as builtin_interfaces/Time."""
 
 from __future__ import annotations
 
 from builtin_interfaces.msg import Time
 
-SECOND_NS = 1_000_000_000
-
-
-def to_ns(stamp: Time) -> int:
-    """Return a message stamp in nanoseconds."""
-    return int(stamp.sec) * SECOND_NS + int(stamp.nanosec)
+from wall_oss_ros.messages.stamps import SECOND_NS
 
 
 def to_stamp(time_ns: int) -> Time:

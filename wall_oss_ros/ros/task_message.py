@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from wall_oss_ros.core.task import TaskObject, TaskState
+from wall_oss_ros.messages.geometry import pose_from
+from wall_oss_ros.messages.stamps import to_ns
 from wall_oss_ros.msg import SimObject, SimTaskState
-from wall_oss_ros.ros.geometry import pose_from, pose_message
-from wall_oss_ros.ros.stamps import to_ns, to_stamp
+from wall_oss_ros.ros.geometry import pose_message
+from wall_oss_ros.ros.stamps import to_stamp
 
 
 def task_message(state: TaskState, frame_id: str, real_time_factor: float) -> SimTaskState:

@@ -25,6 +25,8 @@ SUBJECTS = {
     "faults": "the fault matrix with real processes: required reactions and their times",
     "estop": "from the e-stop's call or input message to the stop on every controller topic",
     "jitter": "how late the ticks of 200 Hz loops begin, with a CPU hog and with priority",
+    "recorder": "messages lost, and CPU, of the episode recorder; and what a kill leaves",
+    "markers": "what being looked at costs: chunk_visualizer, size of markers, rhythm of commands",
     "latency": "camera stamp to observation, inference, chunk, command and controller topic",
 }
 
@@ -34,14 +36,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = "\n".join(f"{name:10} {text}" for name, text in SUBJECTS.items())
     parser.add_argument("what", nargs="?", choices=SUBJECTS, default="model", help="see below")
-    graph = parser.add_argument_group("frames, loops, sim, tasks")
+    graph = parser.add_argument_group("frames, loops, sim, tasks, recorder, markers")
     graph.add_argument("--seconds", type=float, default=60.0, help="how long to measure")
     graph.add_argument("--episodes", type=int, default=20, help="episodes per task (tasks)")
     graph.add_argument("--image-size", type=int, default=448, help="camera pictures [px]")
     attack = parser.add_argument_group("attack")
     attack.add_argument("--commands", type=int, default=1_000_000, help="how many")
     attack.add_argument("--attack-seed", type=int, default=0, help="of the first episode")
-    _add_trial_arguments(parser.add_argument_group("faults, estop, jitter, latency"))
+    _add_trial_arguments(parser.add_argument_group("faults, estop, jitter, latency, recorder"))
     _add_model_arguments(parser.add_argument_group("model"))
 
 
@@ -56,17 +58,21 @@ def _add_trial_arguments(group: argparse._ArgumentGroup) -> None:
         metavar="FILE",
         help="trials as JSON lines; those in it are not made again",
     )
+    add("--kills", type=int, default=20, help="kill -9 of the recorder, so often (recorder)")
     add("--node-log", default="", metavar="FILE", help="what the nodes print")
     add("--quick", action="store_true", help="few trials, short times: does it work here?")
     add(
         "--priority",
         type=int,
         default=0,
-        help="SCHED_FIFO: of supervisor and listener (estop); of the loops (jitter, latency)",
+        help="SCHED_FIFO: of supervisor and listener (estop), of the loops (jitter), of all but "
+        "policy and simulator (latency)",
     )
     add(
         "--camera-rate", type=float, default=30.0, help="pictures a second of each camera (latency)"
     )
+    add("--rate", type=float, default=0.0, help="of the loops, 0: as shipped [Hz] (latency)")
+    add("--no-align", action="store_true", help="the executor keeps its phase (latency)")
     add("--trial-seed", type=int, default=0, help="of the random pauses between trials")
 
 

@@ -12,10 +12,10 @@ import sys
 import time
 from collections.abc import Iterator
 
-from wall_oss_ros.bringup.locations import robots_folder
 from wall_oss_ros.cli.bench.attack_episode import Arena, Outcome
 from wall_oss_ros.cli.bench.table import markdown
 from wall_oss_ros.core.contract import load_contract
+from wall_oss_ros.ros.locations import robots_folder
 
 _EPISODE = 2000
 _SHOWN = 10

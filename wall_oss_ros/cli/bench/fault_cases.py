@@ -35,9 +35,9 @@ _KILLED = {
     "sim_robot": ("joint states end", revoked("joint")),
 }
 _HEARTBEAT_S, _HALT_S = 0.9, 0.5
-# kill -9 may hit a process while it holds the lock of another one's shared memory port. All who
-# send to that port then wait until Fast DDS gives the lock up, a second that is compiled into it
-# (Boost's "timeout when locking"), and the supervisor may find that it stood still itself.
+# Both signals may hit a process while it holds the lock of a shared memory port. All who send to
+# that port then wait until Fast DDS gives the lock up, a second that is compiled into it (Boost's
+# "timeout when locking"), and the supervisor may find that it stood still itself.
 _LOCK_S = 1.1
 # How long the last chunk's rows and the slowing down take, and a picture may stand still [s].
 _ROWS_S, _FROZEN_S = 2.8, 0.7
@@ -79,16 +79,14 @@ def _ended_processes() -> Iterator[Fault]:
         (signal.SIGKILL, "kill -9", "killed"),
         (signal.SIGSTOP, "SIGSTOP", "stopped"),
     ):
-        killed = number == signal.SIGKILL
-        lock_s = _LOCK_S if killed else 0.0
         for node, (why, reaction) in _KILLED.items():
             yield Fault(
                 f"{node}_{suffix}",
                 f"{what} of {node}",
                 f"motion revoked: {why}",
                 _send(node, number),
-                either(reaction, revoked("stood still")) if killed else reaction,
-                within_s=_HEARTBEAT_S + lock_s,
+                either(reaction, revoked("stood still")),
+                within_s=_HEARTBEAT_S + _LOCK_S,
                 still_s=_HEARTBEAT_S + _HALT_S,
                 heal=_revive(node, number),
                 settle_s=0.9 if node == "sim_robot" else 0.0,
@@ -99,8 +97,8 @@ def _ended_processes() -> Iterator[Fault]:
             "the controllers brake by themselves",
             _send("safety_supervisor", number),
             at_rest(),
-            within_s=1.0 + lock_s,
-            still_s=1.2 + lock_s,
+            within_s=1.0 + _LOCK_S,
+            still_s=1.2 + _LOCK_S,
             heal=_revive("safety_supervisor", number),
         )
 

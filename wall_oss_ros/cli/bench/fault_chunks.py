@@ -10,8 +10,9 @@ from wall_oss_ros.cli.bench.fault import Fault
 from wall_oss_ros.cli.bench.reactions import Reaction, chunk_cut_or_refused, chunk_refused
 from wall_oss_ros.cli.bench.rig import Rig
 from wall_oss_ros.core import action_space
+from wall_oss_ros.messages.stamps import to_ns
 from wall_oss_ros.msg import ActionChunk
-from wall_oss_ros.ros.stamps import to_ns, to_stamp
+from wall_oss_ros.ros.stamps import to_stamp
 
 _REFUSED = "refused with a reason, motion goes on"
 # How old a late chunk is, more than its rows last [ns]; and how far away the huge one points [m].

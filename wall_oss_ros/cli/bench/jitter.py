@@ -21,7 +21,7 @@ from wall_oss_ros.cli.bench.rig import Rig
 from wall_oss_ros.cli.bench.stage import exercising
 from wall_oss_ros.cli.bench.table import markdown
 from wall_oss_ros.core.errors import BringUpError
-from wall_oss_ros.ros.stamps import to_ns
+from wall_oss_ros.messages.stamps import to_ns
 
 RATE_HZ = 200.0
 _PRIORITY = 80

@@ -7,16 +7,12 @@ sent. Every node measures its own stages; from end to end a listener in this pro
 from __future__ import annotations
 
 import argparse
-import contextlib
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
-import yaml
 
-from wall_oss_ros.bringup.locations import robots_folder
+from wall_oss_ros.cli.bench.derived_contract import derived_contract
 from wall_oss_ros.cli.bench.monitor import (
     CHUNKS,
     COMMANDS,
@@ -30,11 +26,12 @@ from wall_oss_ros.cli.bench.rig import Rig
 from wall_oss_ros.cli.bench.stage import exercising
 from wall_oss_ros.cli.bench.table import markdown
 from wall_oss_ros.core.errors import BringUpError
-from wall_oss_ros.ros.stamps import to_ns
+from wall_oss_ros.messages.stamps import to_ns
 
 # What the project promises, model time excluded [ms].
 _P50_MS, _P99_MS = 15.0, 30.0
-_SETTLE_S, _QUICK_S = 3.0, 8.0
+# Long enough for the executor to find the phase of the chunks.
+_SETTLE_S, _QUICK_S = 8.0, 8.0
 _STATES = (POLICY, EXECUTOR, SAFETY)
 _DIAGNOSTIC = " p50 p95 p99 [ms]"
 
@@ -43,8 +40,9 @@ def run(options: argparse.Namespace) -> int:
     """Measure; print the table; return 1 if the promise is not kept."""
     if options.camera_rate <= 0.0:
         raise BringUpError(f"--camera-rate: got {options.camera_rate:g}; expected above 0")
+    rate = {"rate": options.rate} if options.rate else {}
     seconds = _QUICK_S if options.quick else options.seconds
-    with _contract(options.camera_rate) as contract:
+    with derived_contract(options.camera_rate) as contract:
         arguments = {
             "robot": str(contract),
             "image_size": str(options.image_size),
@@ -54,14 +52,19 @@ def run(options: argparse.Namespace) -> int:
             "sim_robot": {"cameras": "still"},
             # No picture waits because the policy was asked a moment ago.
             "policy": {"max_rate": min(100.0, 2.0 * options.camera_rate)},
-            "chunk_executor": {"priority": options.priority},
-            "safety_supervisor": {"priority": options.priority},
+            "camera_sync": {"priority": options.priority},
+            **{
+                node: {"priority": options.priority, **rate}
+                for node in ("chunk_executor", "safety_supervisor")
+            },
         }
+        parameters["chunk_executor"]["align"] = not options.no_align
         with exercising(
             {**WATCHED, **POLICY_STATE},
             arguments=arguments,
             parameters=parameters,
             node_log=options.node_log,
+            priority=options.priority,
         ) as rig:
             rig.pause(_SETTLE_S)
             begin_ns = time.monotonic_ns()
@@ -132,19 +135,6 @@ def _own_rows(rig: Rig) -> Iterator[Sequence[object]]:
                 stage.count,
                 *(f"{ms:.2f}" for ms in stage.ms),
             )
-
-
-@contextlib.contextmanager
-def _contract(camera_rate: float) -> Iterator[Path]:
-    """Write the simulated robot's contract with another rate of its cameras; it goes again."""
-    text = (robots_folder() / "tiago_pro_sim.yaml").read_text(encoding="utf-8")
-    contract = yaml.safe_load(text)
-    for camera in contract["cameras"].values():
-        camera["rate"] = f"{camera_rate:g} Hz"
-    with tempfile.TemporaryDirectory(prefix="wall_oss_") as folder:
-        path = Path(folder) / "robot.yaml"
-        path.write_text(yaml.safe_dump(contract, sort_keys=False), encoding="utf-8")
-        yield path
 
 
 def _figures(ms: np.ndarray) -> tuple[str, ...]:

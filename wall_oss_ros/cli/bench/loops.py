@@ -16,11 +16,11 @@ def run(options: argparse.Namespace) -> int:
         conductor, runner = running.conductor, running.runner
         conductor.begin(runner.managed)
         conductor.spin(2.0)
-        before = {name: _cpu_s(runner.pid(name)) for name in runner.managed}
+        before = {name: cpu_s(runner.pid(name)) for name in runner.managed}
         start = time.monotonic()
         conductor.spin(options.seconds)
         elapsed_s = time.monotonic() - start
-        after = {name: _cpu_s(runner.pid(name)) for name in runner.managed}
+        after = {name: cpu_s(runner.pid(name)) for name in runner.managed}
         seen = conductor.seen
     print(f"{'process':20} {'CPU of one core':>16}")
     for name in runner.managed:
@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _cpu_s(pid: int) -> float:
+def cpu_s(pid: int) -> float:
     """Return the CPU time a process has used [s]."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

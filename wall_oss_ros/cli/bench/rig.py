@@ -234,7 +234,9 @@ class Rig:
         Raises:
             BringUpError: if it does not get there.
         """
-        if self._strayed():
+        # The exercise goes on from where it was stopped: stopped again and again, arms would wander
+        # off until they are straight, and are then as slow to halt as straight arms are.
+        if self._strayed() or not self._moving():
             self._put_back()
         end = time.monotonic() + _MOVING_S
         while not self._moving():
@@ -274,6 +276,8 @@ class Rig:
 
     def _put_back(self) -> None:
         """Start another scene: the robot is at home again. Motion is off meanwhile."""
+        if self.safety.mode == SafetyState.ESTOP:
+            self.conductor.call("safety_supervisor/reset")  # it would hold where the robot was
         self.conductor.call("safety_supervisor/enable_motion", False)
         request = ResetScene.Request(seed=-1)
         self.conductor.call("sim_robot/reset", (ResetScene, request))

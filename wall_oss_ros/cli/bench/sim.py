@@ -7,8 +7,8 @@ import time
 
 import numpy as np
 
-from wall_oss_ros.bringup.locations import robots_folder
 from wall_oss_ros.core.contract import load_contract
+from wall_oss_ros.ros.locations import robots_folder
 from wall_oss_ros.sim.cameras import SimCameras
 from wall_oss_ros.sim.robot import SimRobot
 

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wall_oss_ros.bringup.locations import robots_folder
 from wall_oss_ros.core.contract import RobotContract, load_contract
 from wall_oss_ros.core.errors import WallOssError
 from wall_oss_ros.core.kinematics import InverseKinematics
 from wall_oss_ros.core.rotation import Array
 from wall_oss_ros.core.seams import Seams, measure
+from wall_oss_ros.ros.locations import robots_folder
 
 try:
     import torch

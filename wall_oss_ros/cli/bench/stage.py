@@ -43,7 +43,7 @@ def exercising(
         WallOssError: if the graph does not start, or the robot does not move.
     """
     given = {"policy": {"exercise": EXERCISE}, **(parameters or {})}
-    with _lines(node_log) as show, parameter_file(given) as params:
+    with printed_to(node_log) as show, parameter_file(given) as params:
         wanted = {"policy": "exercise", "params": str(params), **(arguments or {})}
         watched = dict(topics)
         if controllers:
@@ -72,7 +72,7 @@ def parameter_file(parameters: Mapping[str, Mapping[str, Any]]) -> Iterator[Path
 
 
 @contextlib.contextmanager
-def _lines(path: str) -> Iterator[Callable[[str, str], None]]:
+def printed_to(path: str) -> Iterator[Callable[[str, str], None]]:
     """Give where the nodes' lines go: a file, or nowhere."""
     if not path:
         yield lambda name, line: None

@@ -10,7 +10,6 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from wall_oss_ros.bringup.locations import robots_folder
 from wall_oss_ros.cli.bench.table import markdown
 from wall_oss_ros.core import action_space
 from wall_oss_ros.core.chunk import NANOSECONDS, ActionChunk, StageTimes
@@ -21,6 +20,7 @@ from wall_oss_ros.core.safety import Boundaries, SafetySettings, SafetySuperviso
 from wall_oss_ros.core.safety.look_ahead import LookAhead
 from wall_oss_ros.core.safety.look_ahead_settings import LookAheadSettings
 from wall_oss_ros.kinematics import MinkKinematics
+from wall_oss_ros.ros.locations import robots_folder
 
 Array = NDArray[np.float64]
 

@@ -6,9 +6,9 @@ import argparse
 
 import numpy as np
 
-from wall_oss_ros.bringup.locations import robots_folder
 from wall_oss_ros.core.contract import load_contract
 from wall_oss_ros.policies.scripted import ScriptedPolicy
+from wall_oss_ros.ros.locations import robots_folder
 from wall_oss_ros.sim.lockstep import Lockstep
 from wall_oss_ros.sim.robot import SimRobot
 from wall_oss_ros.sim.tasks import TASKS

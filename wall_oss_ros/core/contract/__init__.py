@@ -3,7 +3,7 @@
 from wall_oss_ros.core.contract.arms import Arm, ArmController, Tool, ToolSpeed
 from wall_oss_ros.core.contract.base import Base, BaseController
 from wall_oss_ros.core.contract.joints import Gripper, Head, Joint, JointController, Lift
-from wall_oss_ros.core.contract.load import find_contract, load_contract, load_zones
+from wall_oss_ros.core.contract.load import find_contract, load_contract, load_zones, parse_contract
 from wall_oss_ros.core.contract.model import Description, ModelSettings, RobotContract
 from wall_oss_ros.core.contract.shapes import Box, HalfSpace, Sphere
 from wall_oss_ros.core.contract.streams import ActionTiming, Camera, Odometry, StateStream
@@ -36,4 +36,5 @@ __all__ = [
     "find_contract",
     "load_contract",
     "load_zones",
+    "parse_contract",
 ]

@@ -43,11 +43,19 @@ def load_contract(path: str | Path) -> RobotContract:
         ContractError: naming the file, the dotted key and the valid choices.
     """
     path = Path(path)
-    text = _read(path, "robot contract")
+    return parse_contract(_read(path, "robot contract"), str(path))
+
+
+def parse_contract(text: str, name: str) -> RobotContract:
+    """Return the contract in YAML text; `name` says in messages where it is from.
+
+    Raises:
+        ContractError: naming that, the dotted key and the valid choices.
+    """
     try:
         return build(RobotContract, _parse(text))
     except ContractError as error:
-        raise ContractError(f"{path}: {error}") from None
+        raise ContractError(f"{name}: {error}") from None
 
 
 def load_zones(source: str | Path, contract: RobotContract) -> Mapping[str, Zone]:

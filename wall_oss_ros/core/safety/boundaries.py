@@ -38,7 +38,11 @@ class _InForce:
 
 
 class Boundaries:
-    """Holds the zones in force. Any thread may read; one at a time may replace."""
+    """Holds the zones in force. Any thread may read; one at a time may replace.
+
+    Attributes:
+        workspace_margin_m: distance to a workspace face at which slowing down begins [m].
+    """
 
     def __init__(
         self, contract: RobotContract, kinematics: ForwardKinematics, workspace_margin_m: float
@@ -54,6 +58,7 @@ class Boundaries:
         Raises:
             ContractError: if a zone names a link that the robot has not.
         """
+        self.workspace_margin_m = workspace_margin_m
         self._contract = contract
         self._kinematics = kinematics
         self._always: tuple[Barrier, ...] = (Workspace(contract, workspace_margin_m),)

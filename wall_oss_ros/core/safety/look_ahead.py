@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from wall_oss_ros.core import action_space, rotation
+from wall_oss_ros.core import action_space
 from wall_oss_ros.core.chunk import ActionChunk
+from wall_oss_ros.core.chunk_targets import chunk_targets
 from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.core.kinematics import ForwardKinematics, Reached, Survey
 from wall_oss_ros.core.pose import Pose
@@ -104,7 +105,7 @@ class LookAhead:
         barriers = self._boundaries.barriers
         links = tuple(dict.fromkeys(link for barrier in barriers for link in barrier.links))
         here = self._kinematics.survey(start, links)
-        targets, direct = self._targets(chunk, first, end)
+        targets, direct = chunk_targets(chunk, self._contract, first, end)
         # The motion is at the first row, or, where its place is not known, somewhere on its way.
         jumps = [self._jump(here, row) for row in (targets if now_place is None else targets[:1])]
         if None not in jumps:
@@ -125,27 +126,6 @@ class LookAhead:
                 return BadRow(row, "joint_limits", reason)
             before = reached
         return None
-
-    def _targets(
-        self, chunk: ActionChunk, first: int, end: int
-    ) -> tuple[list[dict[str, Pose]], list[dict[str, float]]]:
-        """Return per row the tool targets by side, and the joints commanded as joints."""
-        rows = chunk.actions[first:end]
-        targets: list[dict[str, Pose]] = [{} for _ in rows]
-        for side in action_space.SIDES:
-            if chunk.commands(f"{side}_arm"):
-                turns = rotation.matrix_from_rot6d(rows[:, action_space.ROTATION[side]])
-                positions = rows[:, action_space.POSITION[side]]
-                for target, position, turn in zip(targets, positions, turns, strict=True):
-                    target[side] = Pose(position, turn)
-        direct: list[dict[str, float]] = [{} for _ in rows]
-        for part, start in (("lift", action_space.LIFT), ("head", action_space.HEAD.start)):
-            if chunk.commands(part):
-                names = self._contract.part_joints[part]
-                columns = rows[:, start : start + len(names)]
-                for joints, values in zip(direct, columns.tolist(), strict=True):
-                    joints.update(zip(names, values, strict=True))
-        return targets, direct
 
     def _jump(self, here: Survey, targets: Mapping[str, Pose]) -> str | None:
         """Return why the first row is too far from where the robot is, or None."""

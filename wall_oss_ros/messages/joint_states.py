@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from sensor_msgs.msg import JointState
+from typing import Any
 
 from wall_oss_ros.core.joints import JointSelector
 from wall_oss_ros.core.observation import JointSample
-from wall_oss_ros.ros.stamps import to_ns
+from wall_oss_ros.messages.stamps import to_ns
 
 
-def joint_sample(message: JointState, selector: JointSelector) -> JointSample:
-    """Return the wanted joints of a message.
+def joint_sample(message: Any, selector: JointSelector) -> JointSample:
+    """Return the wanted joints of a sensor_msgs/JointState.
 
     Raises:
         MessageError: see `JointSelector.select`.

@@ -190,3 +190,16 @@ def test_only_an_arm_may_be_commanded_by_its_tools_pose() -> None:
         build(RobotContract, content)
     expected = "got 'cartesian_pose'; valid: 'joint_trajectory', 'position_array'"
     assert str(caught.value) == f"lift.controller.interface: {expected}"
+
+
+def test_only_a_trajectory_can_say_when_it_begins() -> None:
+    content = copy.deepcopy(CONTENT)
+    for part in ("lift", "left"):
+        controller = {"topic": "a/commands", "interface": "position_array", "stamped": True}
+        changed = copy.deepcopy(content)
+        where = changed["lift"] if part == "lift" else changed["arms"][part]
+        where["controller"] = controller
+        with pytest.raises(ContractError, match="stamped: got True; expected false with position"):
+            build(RobotContract, changed)
+        where["controller"] = {**controller, "interface": "joint_trajectory"}
+        assert build(RobotContract, changed) != build(RobotContract, content)

@@ -16,9 +16,10 @@ positions = st.tuples(*[st.floats(low, high) for low, high in RANGES])
 velocities = st.tuples(*[st.floats(-3.0, 3.0)] * 2)
 
 
-def test_a_standing_setpoint_is_one_waypoint() -> None:
-    (only,) = braking_waypoints([0.2, 0.1], [0.0, 0.0], RANGES, 0.01)
-    assert only == ((0.2, 0.1), (0.0, 0.0), 0.01)
+def test_a_standing_setpoint_stays_as_long_as_a_moving_one() -> None:
+    here, rest = braking_waypoints([0.2, 0.1], [0.0, 0.0], RANGES, 0.01)
+    assert here == ((0.2, 0.1), (0.0, 0.0), 0.01)
+    assert rest == ((0.2, 0.1), (0.0, 0.0), 0.01 + BRAKE_S)
 
 
 def test_a_moving_setpoint_is_followed_by_an_even_brake() -> None:

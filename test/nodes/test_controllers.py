@@ -25,21 +25,22 @@ STAMP = 1_700_000_000_123_456_789
 TOOL = Pose(np.array([0.4, 0.2, 0.1]), matrix_from_rotation_vector([0.1, 0.5, -0.3]))
 
 
-def with_interface(contract, interface: str):
+def with_interface(contract, interface: str, stamped: bool):
     """The contract with another interface of its left arm, or of its base."""
     if "twist" in interface:
         controller = replace(contract.base.controller, interface=interface)
         return replace(contract, base=replace(contract.base, controller=controller))
     left = contract.arms["left"]
-    left = replace(left, controller=replace(left.controller, interface=interface))
+    controller = replace(left.controller, interface=interface, stamped=stamped)
+    left = replace(left, controller=controller)
     return replace(contract, arms={**contract.arms, "left": left})
 
 
 class Line:
     """A controller's topic between an output and a listener."""
 
-    def __init__(self, table, contract, interface: str, kind: type) -> None:
-        self.table, self.contract = table, with_interface(contract, interface)
+    def __init__(self, table, contract, interface: str, kind: type, stamped: bool = False) -> None:
+        self.table, self.contract = table, with_interface(contract, interface, stamped)
         self.node = LifecycleNode("output")
         self.output = ControllerOutput(self.node, self.contract, PERIOD_S)
         self.node.trigger_configure()
@@ -76,8 +77,8 @@ class Line:
 def line(bench, contract):
     lines = []
 
-    def make(interface: str, kind: type) -> Line:
-        lines.append(Line(bench(), contract, interface, kind))
+    def make(interface: str, kind: type, *, stamped: bool = False) -> Line:
+        lines.append(Line(bench(), contract, interface, kind, stamped))
         return lines[-1]
 
     yield make
@@ -85,16 +86,22 @@ def line(bench, contract):
         each.node.destroy_node()
 
 
-def test_a_standing_setpoint_is_one_trajectory_point_due_in_one_period(line):
+def test_a_standing_setpoint_is_due_in_one_period_and_stays(line):
     wire = line("joint_trajectory", JointTrajectory)
     message = wire.send(wire.command())
     joints = wire.contract.arms["left"].joints
     assert message.joint_names == list(joints)
     assert to_ns(message.header.stamp) == 0  # the controller starts at once
-    (point,) = message.points
-    assert list(point.positions) == [wire.contract.home[name] for name in joints]
-    assert list(point.velocities) == [0.0] * len(joints)
-    assert point.time_from_start.nanosec == round(PERIOD_S * 1e9)
+    for point, due_s in zip(message.points, (PERIOD_S, PERIOD_S + BRAKE_S), strict=True):
+        assert list(point.positions) == [wire.contract.home[name] for name in joints]
+        assert list(point.velocities) == [0.0] * len(joints)
+        assert point.time_from_start.nanosec == round(due_s * 1e9)
+
+
+def test_where_the_contract_wants_it_a_trajectory_says_when_it_begins(line):
+    wire = line("joint_trajectory", JointTrajectory, stamped=True)
+    assert to_ns(wire.send(wire.command(speed=0.2)).header.stamp) == STAMP
+    assert to_ns(wire.send(wire.command(after_ns=5)).header.stamp) == STAMP + 5
 
 
 def test_a_moving_setpoint_is_followed_by_where_the_controller_brakes_to(line):
@@ -107,8 +114,7 @@ def test_a_moving_setpoint_is_followed_by_where_the_controller_brakes_to(line):
     assert np.all(np.array(rest.positions) > np.array(near.positions))
     assert rest.time_from_start.nanosec == round((PERIOD_S + BRAKE_S) * 1e9)
     # The message of before is not what a later one became.
-    assert len(wire.heard[0].points) == 1
-    assert len(wire.send(wire.command(shift=0.01)).points) == 1
+    assert wire.heard[0].points[1].positions == wire.heard[0].points[0].positions
 
 
 def test_what_stands_is_repeated_as_often_as_a_keep_alive_needs_and_a_stop_at_once(line):

@@ -10,6 +10,7 @@ import pytest
 from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.sim.controllers import (
     COMMAND_TIMEOUT_NS,
+    NANOSECONDS,
     BaseVelocityController,
     JointTrajectoryController,
     TrajectoryPoint,
@@ -93,6 +94,18 @@ def test_a_refused_command_changes_nothing(
     assert run(controller, 0, 40)[-1] == pytest.approx([0.2, 0.2])
 
 
+def test_a_trajectory_that_is_over_is_refused_and_one_that_is_late_is_joined() -> None:
+    points = [TrajectoryPoint((0.03, 0.03), None, 0.1), TrajectoryPoint((0.06, 0.06), None, 0.2)]
+    ahead, late = joints(), joints()
+    ahead.command(["a", "b"], points, 0)
+    run(ahead, 0, 30)
+    # 150 ms late, at rest where it began: the first point is over, the second is reached in time.
+    assert late.command(["a", "b"], points, 30 * TICK_NS, 0) is None
+    assert run(late, 30 * TICK_NS, 10)[-1] == pytest.approx(run(ahead, 30 * TICK_NS, 10)[-1])
+    assert "0.050 s ago" in str(late.command(["a", "b"], points, 250_000_000, 0))
+    assert run(late, 250_000_000, 20)[-1] == pytest.approx([0.06, 0.06])
+
+
 def test_joints_hold_when_commands_stop() -> None:
     controller = joints()
     controller.command(["a", "b"], [TrajectoryPoint((1.0, 1.0), None, 1.0)], 0)
@@ -117,6 +130,20 @@ def test_the_base_ramps_and_stops_when_commands_stop(contract: RobotContract) ->
     ticks = COMMAND_TIMEOUT_NS // TICK_NS
     assert speeds[ticks - 1] == pytest.approx([0.4, 0.0, 0.5])
     assert speeds[-1] == pytest.approx([0.0, 0.0, 0.0])
+
+
+def test_the_time_of_a_twist_counts_from_its_stamp(contract: RobotContract) -> None:
+    assert contract.base is not None
+    controller = BaseVelocityController(contract.base)
+    sent_ns = NANOSECONDS
+    old_ns = sent_ns + COMMAND_TIMEOUT_NS + 1
+    assert "0.500 s old" in str(controller.command(0.4, 0.0, 0.0, old_ns, sent_ns))
+    assert controller.command(0.4, 0.0, 0.0, old_ns - TICK_NS, sent_ns) is None
+    controller.tick(old_ns - TICK_NS + 1, DT)
+    assert controller.twist[0] > 0.0
+    for i in range(200):
+        controller.tick(old_ns + i * TICK_NS, DT)
+    assert controller.twist == pytest.approx([0.0, 0.0, 0.0])
 
 
 def test_the_base_clips_speed_and_refuses_nonsense(contract: RobotContract) -> None:

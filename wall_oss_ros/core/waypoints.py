@@ -1,7 +1,8 @@
 """What a joint trajectory controller is sent for a setpoint: the point, and how to brake after.
 
 A trajectory that ends at rest makes the controller brake by itself when commands cease, and is
-accepted by controllers that refuse a moving end.
+accepted by controllers that refuse a moving end. A standing setpoint lasts as long as a moving one,
+so that a controller that drops what is over takes both, as late as the other.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ def braking_waypoints(
     velocities: Sequence[float],
     ranges: Sequence[tuple[float, float]],
     after_s: float,
-) -> tuple[Waypoint, ...]:
-    """Return one waypoint for a standing setpoint, two for a moving one: there, and at rest.
+) -> tuple[Waypoint, Waypoint]:
+    """Return two waypoints: the setpoint, and at rest where braking from it ends.
 
     Args:
         positions: setpoint per joint [rad] or [m].
@@ -36,8 +37,6 @@ def braking_waypoints(
         after_s: when the setpoint is due [s].
     """
     here = Waypoint(tuple(positions), tuple(velocities), after_s)
-    if not any(velocities):
-        return (here,)
     rest = tuple(
         min(max(position + 0.5 * BRAKE_S * velocity, low), high)
         for position, velocity, (low, high) in zip(positions, velocities, ranges, strict=True)

@@ -168,15 +168,21 @@ class SimRobotNode(SuiteNode):
             self.get_logger().fatal("".join(traceback.format_exception(error)))
         self.fail(error)
 
-    def _on_joints(self, part: str, names: Sequence[str], points: list[Point]) -> None:
+    def _on_joints(
+        self, part: str, names: Sequence[str], points: list[Point], stamp_ns: int
+    ) -> None:
+        trajectory = [TrajectoryPoint(*point) for point in points]
         with self._lock:
-            reason = self._sim.command_joints(part, names, [TrajectoryPoint(*p) for p in points])
+            reason = self._sim.command_joints(part, names, trajectory, self._age_ns(stamp_ns))
         self._complain(part, reason)
 
-    def _on_base(self, vx: float, vy: float, wz: float) -> None:
+    def _on_base(self, vx: float, vy: float, wz: float, stamp_ns: int) -> None:
         with self._lock:
-            reason = self._sim.command_base(vx, vy, wz)
+            reason = self._sim.command_base(vx, vy, wz, self._age_ns(stamp_ns))
         self._complain("base", reason)
+
+    def _age_ns(self, stamp_ns: int) -> int:
+        return 0 if stamp_ns == 0 else self._stamp_now() - stamp_ns
 
     def _complain(self, part: str, reason: str | None) -> None:
         if reason is not None:

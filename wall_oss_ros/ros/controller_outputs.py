@@ -55,7 +55,9 @@ class JointOutput(Protocol):
 class TrajectoryOutput:
     """trajectory_msgs/JointTrajectory: the setpoint, and how to brake if nothing follows it.
 
-    The header stamp stays 0: the controller starts at once.
+    Where the contract wants it, the header has the time of the command, and the times of the points
+    count from it: joint_trajectory_controller drops a trajectory whose last point is over. Else the
+    stamp is 0, and the controller starts at once.
     """
 
     def __init__(
@@ -64,25 +66,25 @@ class TrajectoryOutput:
         joints: Sequence[str],
         ranges: Sequence[tuple[float, float]],
         period_s: float,
+        *,
+        stamped: bool,
     ) -> None:
-        """Prepare the messages.
+        """Prepare the message.
 
         Args:
             publisher: of the controller's topic.
             joints: names, in the order of the setpoints.
             ranges: position limits per joint [rad] or [m].
             period_s: how soon the setpoint is due, one period of the loop [s].
+            stamped: whether the header has the time of the command.
         """
         self._publisher = publisher
         self._ranges = tuple(ranges)
         self._period_s = period_s
-        # By number of points: a standing setpoint has one, a moving one has two.
-        self._messages = {
-            count: JointTrajectory(
-                joint_names=list(joints), points=[JointTrajectoryPoint() for _ in range(count)]
-            )
-            for count in (1, 2)
-        }
+        self._stamped = stamped
+        self._message = JointTrajectory(
+            joint_names=list(joints), points=[JointTrajectoryPoint() for _ in range(2)]
+        )
 
     def send(
         self,
@@ -93,10 +95,11 @@ class TrajectoryOutput:
     ) -> None:
         """Send the setpoint, due in one period."""
         waypoints = braking_waypoints(positions, velocities, self._ranges, self._period_s)
-        message = self._messages[len(waypoints)]
-        for point, waypoint in zip(message.points, waypoints, strict=True):
+        for point, waypoint in zip(self._message.points, waypoints, strict=True):
             _fill(point, waypoint)
-        self._publisher.publish(message)
+        if self._stamped:
+            self._message.header.stamp = to_stamp(stamp_ns)
+        self._publisher.publish(self._message)
 
 
 class PositionArrayOutput:

@@ -51,7 +51,9 @@ class ControllerOutput:
             else:
                 joints = contract.part_joints[part]
                 ranges = [contract.joint_ranges[joint] for joint in joints]
-                self._outputs[part] = TrajectoryOutput(publisher, joints, ranges, period_s)
+                self._outputs[part] = TrajectoryOutput(
+                    publisher, joints, ranges, period_s, stamped=controller.stamped
+                )
         self._base: TwistOutput | None = None
         if contract.base is not None:
             base = contract.base.controller

@@ -13,6 +13,7 @@ from trajectory_msgs.msg import JointTrajectory
 
 from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.core.errors import SimulationError, choices
+from wall_oss_ros.messages.stamps import to_ns
 from wall_oss_ros.ros import qos
 from wall_oss_ros.ros.polling import PolledSubscriber
 from wall_oss_ros.ros.sim_faults import SimFaults
@@ -32,8 +33,8 @@ class SimInputs:
         node: Node,
         contract: RobotContract,
         faults: SimFaults,
-        on_joints: Callable[[str, Sequence[str], list[Point]], None],
-        on_base: Callable[[float, float, float], None],
+        on_joints: Callable[[str, Sequence[str], list[Point], int], None],
+        on_base: Callable[[float, float, float, int], None],
     ) -> None:
         """Subscribe.
 
@@ -41,8 +42,8 @@ class SimInputs:
             node: owner.
             contract: names topics and interfaces.
             faults: what the controllers suffer from now.
-            on_joints: called with part, joint names and points.
-            on_base: called with vx, vy [m/s], wz [rad/s] in the base frame.
+            on_joints: called with part, joint names, points and stamp [ns]; 0: it has none.
+            on_base: called with vx, vy [m/s], wz [rad/s] in the base frame, and the stamp likewise.
         """
         self._node, self._contract, self._faults = node, contract, faults
         self._on_joints, self._on_base = on_joints, on_base
@@ -112,15 +113,16 @@ class SimInputs:
             )
             for point in message.points
         ]
-        self._on_joints(part, message.joint_names, points)
+        self._on_joints(part, message.joint_names, points, to_ns(message.header.stamp))
 
     def _positions(self, part: str, message: Float64MultiArray) -> None:
         if self._faults.of(part) == "deaf":
             return
-        self._on_joints(part, self._contract.part_joints[part], [(message.data, None, 0.0)])
+        self._on_joints(part, self._contract.part_joints[part], [(message.data, None, 0.0)], 0)
 
     def _twist(self, message: Twist | TwistStamped) -> None:
         if self._faults.of("base") == "deaf":
             return
-        twist = message.twist if isinstance(message, TwistStamped) else message
-        self._on_base(twist.linear.x, twist.linear.y, twist.angular.z)
+        stamped = isinstance(message, TwistStamped)
+        twist, stamp_ns = (message.twist, to_ns(message.header.stamp)) if stamped else (message, 0)
+        self._on_base(twist.linear.x, twist.linear.y, twist.angular.z, stamp_ns)

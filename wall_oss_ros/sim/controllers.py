@@ -31,7 +31,7 @@ class TrajectoryPoint:
     Attributes:
         positions: one per joint [rad] or [m].
         velocities: one per joint [rad/s] or [m/s]; None interpolates linearly.
-        time_from_start_s: when it is due after the command arrives [s].
+        time_from_start_s: when it is due after the trajectory begins [s].
     """
 
     positions: Sequence[float]
@@ -68,14 +68,22 @@ class JointTrajectoryController:
         self._heard_ns: int | None = None
 
     def command(
-        self, names: Sequence[str], points: Sequence[TrajectoryPoint], now_ns: int
+        self,
+        names: Sequence[str],
+        points: Sequence[TrajectoryPoint],
+        now_ns: int,
+        begin_ns: int | None = None,
     ) -> str | None:
         """Take a trajectory; it replaces the running one from the present setpoint on.
+
+        As in ros2_control's joint_trajectory_controller, points that are over are passed by, and a
+        trajectory whose last point is over is refused.
 
         Args:
             names: this controller's joints, in any order.
             points: at least one, times increasing.
             now_ns: when it arrives [ns].
+            begin_ns: when it begins [ns]; None: when it arrives.
 
         Returns:
             None if accepted, else the reason; a refused command changes nothing.
@@ -85,8 +93,8 @@ class JointTrajectoryController:
         if not points:
             return "a trajectory without points"
         order = [list(names).index(name) for name in self.names]
-        start = _Knot(now_ns, self.positions.copy(), self.velocities.copy())
-        knots, last = [start], -1.0
+        begin_ns = now_ns if begin_ns is None else begin_ns
+        knots, last = [], -1.0
         for index, point in enumerate(points):
             arrays = [point.positions] + ([] if point.velocities is None else [point.velocities])
             if any(len(values) != len(names) for values in arrays):
@@ -99,8 +107,13 @@ class JointTrajectoryController:
             last = time_s
             rows = [np.array(values, dtype=np.float64)[order] for values in arrays]
             velocities = rows[1] if len(rows) > 1 else None
-            knots.append(_Knot(now_ns + round(time_s * NANOSECONDS), rows[0], velocities))
-        self._knots, self._heard_ns = knots, now_ns
+            knots.append(_Knot(begin_ns + round(time_s * NANOSECONDS), rows[0], velocities))
+        late_ns = now_ns - knots[-1].time_ns
+        if late_ns > 0:
+            return f"its last point was due {late_ns / NANOSECONDS:.3f} s ago"
+        start = _Knot(now_ns, self.positions.copy(), self.velocities.copy())
+        self._knots = [start, *(knot for knot in knots if knot.time_ns >= now_ns)]
+        self._heard_ns = now_ns
         return None
 
     def tick(self, now_ns: int, dt: float) -> None:
@@ -126,8 +139,20 @@ class BaseVelocityController:
         self._heard_ns: int | None = None
         self.twist = np.zeros(3)
 
-    def command(self, vx: float, vy: float, wz: float, now_ns: int) -> str | None:
+    def command(
+        self, vx: float, vy: float, wz: float, now_ns: int, begin_ns: int | None = None
+    ) -> str | None:
         """Take a twist in the base frame [m/s, m/s, rad/s]; faster ones are clipped.
+
+        As in ros2_control's diff_drive_controller, one that is older than the time-out is refused,
+        and its time counts from its stamp.
+
+        Args:
+            vx: forward.
+            vy: to the left.
+            wz: turning.
+            now_ns: when it arrives [ns].
+            begin_ns: its stamp [ns]; None: it has none.
 
         Returns:
             None if accepted, else the reason; a refused command changes nothing.
@@ -137,11 +162,14 @@ class BaseVelocityController:
             return f"twist {twist.tolist()} is not finite"
         if vy != 0.0 and not self._base.holonomic:
             return f"sideways speed {vy} m/s; this base cannot move sideways"
+        begin_ns = now_ns if begin_ns is None else min(begin_ns, now_ns)
+        if now_ns - begin_ns > COMMAND_TIMEOUT_NS:
+            return f"twist is {(now_ns - begin_ns) / NANOSECONDS:.3f} s old"
         speed = math.hypot(vx, vy)
         twist[:2] *= min(1.0, self._base.linear_velocity / speed) if speed > 0.0 else 1.0
         turn = self._base.angular_velocity
         twist[2] = min(max(wz, -turn), turn)
-        self._wanted, self._heard_ns = twist, now_ns
+        self._wanted, self._heard_ns = twist, begin_ns
         return None
 
     def tick(self, now_ns: int, dt: float) -> None:

@@ -142,7 +142,11 @@ class SimRobot:
         self._state = self._observe()
 
     def command_joints(
-        self, part: str, names: Sequence[str], points: Sequence[TrajectoryPoint]
+        self,
+        part: str,
+        names: Sequence[str],
+        points: Sequence[TrajectoryPoint],
+        age_ns: int = 0,
     ) -> str | None:
         """Give a part's controller a trajectory; one point without velocities is a position.
 
@@ -150,23 +154,25 @@ class SimRobot:
             part: key of ``contract.part_joints``.
             names: that part's joints, in any order.
             points: at least one, times increasing.
+            age_ns: how long ago the trajectory began [ns].
 
         Returns:
             None if accepted, else the reason; a refused command changes nothing.
         """
         if part not in self._controllers:
             return f"unknown part '{part}'; valid: {choices(self._controllers)}"
-        return self._controllers[part].command(names, points, self.time_ns)
+        now_ns = self.time_ns
+        return self._controllers[part].command(names, points, now_ns, now_ns - age_ns)
 
-    def command_base(self, vx: float, vy: float, wz: float) -> str | None:
-        """Give the base a twist in its own frame [m/s, m/s, rad/s].
+    def command_base(self, vx: float, vy: float, wz: float, age_ns: int = 0) -> str | None:
+        """Give the base a twist in its own frame [m/s, m/s, rad/s] that is `age_ns` old.
 
         Returns:
             None if accepted, else the reason; a refused command changes nothing.
         """
         if self._base is None:
             return f"{self.contract.name} has no base"
-        return self._base.command(vx, vy, wz, self.time_ns)
+        return self._base.command(vx, vy, wz, self.time_ns, self.time_ns - age_ns)
 
     def step(self) -> None:
         """Advance by `dt_s`: controllers, servos, physics, rubric."""

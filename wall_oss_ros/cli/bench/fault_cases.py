@@ -32,7 +32,9 @@ _KILLED = {
     "camera_sync": ("heartbeat of camera_sync ends", revoked("camera_sync")),
     "policy": ("heartbeat of policy ends", revoked("policy")),
     "chunk_executor": ("commands end", revoked("command")),
-    "sim_robot": ("joint states end", revoked("joint")),
+    # The executor commands nothing without joint states: which of the two is too old first, when a
+    # lock that the simulator holds keeps the executor waiting, is a matter of a few milliseconds.
+    "sim_robot": ("joint states or commands end", either(revoked("joint"), revoked("command"))),
 }
 _HEARTBEAT_S, _HALT_S = 0.9, 0.5
 # Both signals may hit a process while it holds the lock of a shared memory port. All who send to

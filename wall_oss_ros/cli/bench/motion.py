@@ -16,8 +16,8 @@ Array = NDArray[np.float64]
 
 # Slower than this is standing: measured joints of a held robot still shiver [rad/s] and [m/s].
 _STANDING_TURN, _STANDING_SLIDE = 0.02, 0.004
-# For so long it must stand to be at rest [ns].
-_REST_NS = 60_000_000
+# For so long it must stand to be at rest [ns]: an axis that turns round stands for a moment, too.
+_REST_NS = 150_000_000
 # So many moving axes are named.
 _NAMED = 3
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from wall_oss_ros.core.contract.checks import check_positive
 from wall_oss_ros.core.contract.declare import described, quantity
-from wall_oss_ros.core.contract.joints import Joint
+from wall_oss_ros.core.contract.joints import STAMPED, Joint, check_stamped
 from wall_oss_ros.core.contract.shapes import Box
 
 
@@ -43,6 +43,10 @@ class ArmController:
         "cartesian_pose: geometry_msgs/PoseStamped of the tool in the arm's frame",
         default="joint_trajectory",
     )
+    stamped: bool = described(STAMPED, default=False)
+
+    def __post_init__(self) -> None:
+        check_stamped(self.interface, self.stamped)
 
 
 @dataclass(frozen=True, slots=True)

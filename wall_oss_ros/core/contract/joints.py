@@ -28,6 +28,22 @@ class Joint:
         check_positive(self, "velocity", "acceleration", "jerk")
 
 
+STAMPED = (
+    "whether trajectories carry the time they begin at, so that the controller drops one that is "
+    "over when it comes; for controllers whose clock is this machine's, or is synchronised with it"
+)
+
+
+def check_stamped(interface: str, stamped: bool) -> None:
+    """Refuse a start time where the interface has none.
+
+    Raises:
+        ContractError: for another interface than a trajectory.
+    """
+    if stamped:
+        check(interface == "joint_trajectory", "stamped", stamped, f"false with {interface}")
+
+
 @dataclass(frozen=True, slots=True)
 class JointController:
     """A ros2_control controller that takes joint positions."""
@@ -38,6 +54,10 @@ class JointController:
         "position_array: std_msgs/Float64MultiArray of positions",
         default="joint_trajectory",
     )
+    stamped: bool = described(STAMPED, default=False)
+
+    def __post_init__(self) -> None:
+        check_stamped(self.interface, self.stamped)
 
 
 @dataclass(frozen=True, slots=True)

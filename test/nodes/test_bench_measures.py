@@ -121,8 +121,11 @@ def truth(axes: Axes, ms: float, **moving: tuple[float, float]) -> SimpleNamespa
 def test_rest_begins_with_the_first_sample_after_the_last_motion_and_must_last(contract) -> None:
     axes = Axes(contract)
     samples = [truth(axes, 5 * i, head_1_joint=(0.0, 0.5 if i < 10 else 0.001)) for i in range(20)]
-    assert axes.rest_ns(axes.track(samples[:12])) is None  # 10 ms are no rest
-    extended = [*samples, *(truth(axes, 5 * i) for i in range(20, 40))]
+    assert axes.rest_ns(axes.track(samples[:12])) is None  # 10 ms are no rest, nor are 100
+    assert (
+        axes.rest_ns(axes.track([*samples, *(truth(axes, 5 * i) for i in range(20, 30))])) is None
+    )
+    extended = [*samples, *(truth(axes, 5 * i) for i in range(20, 50))]
     assert axes.rest_ns(axes.track(extended)) == 50 * MS
     assert axes.rest_ns(axes.track(extended), "left_arm") == 0
     assert axes.rest_ns(axes.track([])) is None

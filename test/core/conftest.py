@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import hypothesis
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # for sample_robot.py
@@ -16,10 +15,6 @@ sys.path.insert(0, str(Path(__file__).parent))  # for sample_robot.py
 from sample_robot import FakeKinematics
 
 from wall_oss_ros.core.contract import RobotContract, load_contract
-
-# The same cases on every machine, and no case fails for being slow: a red ring means a broken law.
-hypothesis.settings.register_profile("core", derandomize=True, deadline=None, max_examples=20)
-hypothesis.settings.load_profile("core")
 
 ROBOTS = Path(__file__).parents[2] / "config" / "robots"
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import hypothesis
 import pytest
 
 if TYPE_CHECKING:
@@ -19,10 +18,6 @@ torch = pytest.importorskip("torch", reason="pip install 'wall_oss_ros[model]'")
 
 sys.path.insert(0, str(Path(__file__).parent))  # for the modules named above
 sys.path.append(str(Path(__file__).parents[1] / "core"))  # for sample_robot.py
-
-# The same cases on every machine, and no case fails for being slow.
-hypothesis.settings.register_profile("model", derandomize=True, deadline=None, max_examples=20)
-hypothesis.settings.load_profile("model")
 
 
 @pytest.fixture(scope="session")

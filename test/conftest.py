@@ -1,4 +1,4 @@
-"""For all rings: a ROS domain that no other test run on this machine uses, and how laws are tried."""
+"""For all rings: a ROS domain that no other test run here uses, and how laws are tried."""
 
 from __future__ import annotations
 

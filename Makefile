@@ -37,7 +37,7 @@ DEMO_OPTIONS = $(if $(TASK),--task $(call quoted,$(TASK))) $(if $(COLOUR),--colo
   $(if $(CHECKPOINT),--checkpoint $(call quoted,$(CHECKPOINT))) $(if $(filter-out 0,$(HEADLESS)),--headless)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo model test test-core build lint format jazzy test-lerobot test-lerobot-episodes lock clean distclean python
+.PHONY: help demo model test test-core build lint format jazzy jazzy-build test-lerobot test-lerobot-episodes lock clean distclean python
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 30
@@ -78,9 +78,11 @@ format: python ## what ruff can put right by itself
 	@$(BOOTSTRAP) --no-build
 	@WALL_OSS_INSTALL=none; $(ENV) && ruff check --fix . ; ruff format .
 
-jazzy: python ## builds on ROS 2 Jazzy in .venv-jazzy and runs the node tests there
-	@$(PYTHON) tools/bootstrap --venv .venv-jazzy --distro jazzy $(PYTHON_GIVEN) --rendering
+jazzy: jazzy-build ## builds on ROS 2 Jazzy in .venv-jazzy and runs the node tests there
 	@$(ENV_JAZZY) && exec $(RUN_PYTEST) test/nodes $(PYTEST)
+
+jazzy-build: python
+	@$(PYTHON) tools/bootstrap --venv .venv-jazzy --distro jazzy $(PYTHON_GIVEN) --rendering
 
 test-lerobot: python ## reads a dataset of ours with LeRobot itself, in .venv-lerobot (some GB)
 	@$(BOOTSTRAP)

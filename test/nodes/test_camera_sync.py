@@ -77,6 +77,7 @@ def test_a_frozen_picture_stops_observations_and_is_named(running):
     drivers.frozen.add("head")
     table.spin_until(lambda: "picture does not change" in node.report()[1], "the fault")
     assert "camera head" in node.report()[1]
+    table.spin_for(0.2)  # one may be on its way
     seen = len(observations)
     table.spin_for(0.3)
     assert len(observations) == seen

@@ -160,7 +160,7 @@ def test_the_simulated_clock_jumps_once(contract: RobotContract) -> None:
 
 def test_a_controller_that_the_simulator_has_not_is_refused(bench, contract) -> None:
     arm = contract.arms["left"]
-    pose = dataclasses.replace(arm.controller, interface="cartesian_pose")
+    pose = dataclasses.replace(arm.controller, interface="cartesian_pose", stamped=False)
     arms = {**contract.arms, "left": dataclasses.replace(arm, controller=pose)}
     other = dataclasses.replace(contract, arms=arms)
     with pytest.raises(SimulationError, match="'cartesian_pose'.*'left_arm'.*'joint_trajectory'"):

@@ -15,6 +15,16 @@ import pytest
 MARK = "WALL_OSS_TEST"
 OF_THIS_RUN = str(uuid.uuid4())
 
+# How processes find each other and talk, as it is before the nodes ring chooses for itself.
+_TRANSPORT = {
+    name: os.environ.get(name)
+    for name in (
+        "FASTDDS_DEFAULT_PROFILES_FILE",
+        "FASTRTPS_DEFAULT_PROFILES_FILE",
+        "ROS_AUTOMATIC_DISCOVERY_RANGE",
+    )
+}
+
 
 def marked_processes() -> list[str]:
     """Return the command lines of living processes that the tests started."""
@@ -46,6 +56,8 @@ def away_from_the_nodes_ring(undisturbed: None, other_domain: str) -> Iterator[N
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ROS_DOMAIN_ID", other_domain)
         patch.setenv(MARK, OF_THIS_RUN)
+        for name, value in _TRANSPORT.items():
+            patch.delenv(name, raising=False) if value is None else patch.setenv(name, value)
         yield
 
 

@@ -37,7 +37,7 @@ def waits(
     return np.array(found[-200:])
 
 
-@given(begin_ms=st.floats(0.0, 10.0), rate_hz=st.sampled_from([10.0, 20.0, 50.0]))
+@given(begin_ms=st.floats(0.0, 10.0), rate_hz=st.sampled_from([10.0, 20.0, 50.0, 100.0]))
 def test_regular_arrivals_wait_a_fifth_of_a_period_wherever_they_begin(begin_ms, rate_hz):
     assert waits(rate_hz, 0.0, begin_ms, 0) == pytest.approx(2.0, abs=0.15)
 

@@ -1,8 +1,9 @@
 """When in its period a loop should tick, so that what it waits for comes shortly before.
 
-A loop that ticks at any phase lets a chunk wait for half a period in the mean. Where chunks come at
-a rate that divides the loop's, as with cameras at 10 or 20 Hz and a loop at 100 Hz, they come at
-the same phase again and again, and the deadlines can be moved there, so slowly that nobody notices.
+A loop that ticks at any phase lets a chunk wait for half a period in the mean, and the supervisor's
+a command. Where they come at a rate that divides the loop's, as chunks from cameras at 10 or 20 Hz
+for a loop at 100 Hz, and commands from a loop at the same rate, they come at the same phase again
+and again, and the deadlines can be moved there, so slowly that nobody notices.
 
 Phases are directions: their mean is the direction of the mean of the unit vectors, and the length
 of that mean tells how much they agree, 1 wholly, 0 not at all (Mardia and Jupp, "Directional

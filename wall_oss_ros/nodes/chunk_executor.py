@@ -13,7 +13,6 @@ from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.core.errors import MessageError
 from wall_oss_ros.core.executor import ChunkExecutor, ExecutorSettings, ExecutorStatus
 from wall_oss_ros.core.latency import LatencyStages
-from wall_oss_ros.core.phase import PhaseLock
 from wall_oss_ros.kinematics import MinkKinematics
 from wall_oss_ros.messages.chunks import chunk_from
 from wall_oss_ros.msg import (
@@ -48,14 +47,6 @@ class ChunkExecutorNode(LoopNode):
             "supervisor",
         )
 
-        self._align = declare(
-            self,
-            "align",
-            True,
-            "whether ticks move, by a hundredth of a period at a time, to where chunks that come "
-            "at an even rate wait least",
-        )
-
     def build(self, contract: RobotContract) -> None:
         """Create the executor, its topics and its loop."""
         self._contract = contract
@@ -67,9 +58,6 @@ class ChunkExecutorNode(LoopNode):
         self._arrived: tuple[tuple[int, int], int] | None = None
         self._following = False
         self.build_loop(contract, self._command, self._executor.measure)
-        self._phase = PhaseLock(self.loop.period_ns)
-        if self._align:
-            self.loop.phase = self._phase
         self._publisher = self.create_lifecycle_publisher(RobotCommand, "command", qos.command())
         self._plan_publisher = self.create_lifecycle_publisher(
             CommittedPlan, "committed_plan", qos.NEWEST
@@ -122,7 +110,7 @@ class ChunkExecutorNode(LoopNode):
             outcome = self._executor.offer(chunk, self.now_ns())
             if outcome is ChunkOutcome.ACCEPTED:
                 self._arrived = (chunk.epoch, chunk.seq), arrived_ns
-                self._phase.arrived(time.monotonic_ns())
+                self.phase.arrived(time.monotonic_ns())
         if outcome is not None:
             self._publish_plan()
         # Chunks on their way when motion was enabled are refused as a matter of course.
@@ -210,7 +198,6 @@ class ChunkExecutorNode(LoopNode):
                 **self.loop_values(),
                 **latency_values(self._latency),
                 "speed": f"{100.0 * speed:.0f} %",
-                "chunks come at one phase of the loop": f"{100.0 * self._phase.agreement:.0f} %",
                 "chunks accepted": str(accepted),
                 "chunks refused": str(rejected),
             },

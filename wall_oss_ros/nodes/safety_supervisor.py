@@ -74,7 +74,7 @@ class SafetySupervisorNode(LoopNode):
         self._ticks = 0
         self._beat_every = max(1, round(_HEARTBEAT_S / self.period_s))
         self.build_loop(contract, self._judge, self._measure)
-        self.poll(RobotCommandMessage, "command", self._on_command, qos.command())
+        self._commands = self.poll(RobotCommandMessage, "command", self._on_command, qos.command())
         self.poll(Header, "heartbeat", self._on_heartbeat, qos.EVENTS)
         self.poll(Bool, "safety/dead_man", self._on_dead_man, qos.MEASURED)
         if contract.odometry is not None:
@@ -170,6 +170,7 @@ class SafetySupervisorNode(LoopNode):
             self.get_logger().error(str(error), throttle_duration_sec=2.0)
             return
         self._command = command
+        self.phase.arrived(time.monotonic_ns() - self._commands.waited_ns)
         with self.lock:
             self._supervisor.propose(command)
 

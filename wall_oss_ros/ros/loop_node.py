@@ -16,6 +16,7 @@ from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.core.errors import MessageError
 from wall_oss_ros.core.joints import JointSelector
 from wall_oss_ros.core.observation import JointSample
+from wall_oss_ros.core.phase import PhaseLock
 from wall_oss_ros.messages.joint_states import joint_sample
 from wall_oss_ros.msg import ExecutorState, SafetyState
 from wall_oss_ros.ros import qos
@@ -48,6 +49,7 @@ class LoopNode(SuiteNode):
     Attributes:
         lock: guards the core object that the loop and the callbacks share.
         loop: the loop; runs while the node is active.
+        phase: is told when what the loop waits for has come [ns, monotonic].
         period_s: its period [s].
         real_time: whether the loop has all of what `priority` and `lock_memory` ask for, and they
             ask for both.
@@ -66,6 +68,13 @@ class LoopNode(SuiteNode):
         )
         self._lock_memory = declare(
             self, "lock_memory", False, "whether no page of this process may be swapped out"
+        )
+        self._align = declare(
+            self,
+            "align",
+            True,
+            "whether ticks move, by a hundredth of a period at a time, to where what comes at an "
+            "even rate waits least: chunks for the executor, commands for the supervisor",
         )
         self.period_s = 1.0 / rate
         self.lock = threading.Lock()
@@ -96,14 +105,18 @@ class LoopNode(SuiteNode):
             self.get_name(),
             self._prepare,
         )
+        self.phase = PhaseLock(self.loop.period_ns)
+        if self._align:
+            self.loop.phase = self.phase
 
     def poll(
         self, kind: type, topic: str, callback: Callable[[Any], None], profile: QoSProfile
-    ) -> None:
-        """Read another topic at the start of every tick."""
+    ) -> PolledSubscriber:
+        """Read another topic at the start of every tick; return its source."""
         source = PolledSubscriber(self, kind, topic, profile)
         source.registerCallback(callback)
         self._polled.append(source)
+        return source
 
     def start(self) -> None:
         """Start the loop."""
@@ -167,6 +180,7 @@ class LoopNode(SuiteNode):
         values["missed ticks"] = str(self.loop.missed)
         late = self.loop.lateness_ms
         values["ticks at most 1 ms late"] = f"{100.0 * late.share_within(1.0):.2f} %"
+        values["input comes at one phase"] = f"{100.0 * self.phase.agreement:.0f} %"
         values["real time"] = "yes" if self.real_time else "no"
         for what, times in (
             ("period error", self.loop.period_error_ms),

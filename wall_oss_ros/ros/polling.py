@@ -7,6 +7,7 @@ for what has come in: no wake-up, no queue between threads.
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from rclpy.callback_groups import CallbackGroup
@@ -32,7 +33,11 @@ class NeverReady(CallbackGroup):
 
 
 class PolledSubscriber(SimpleFilter):
-    """A topic as a source that speaks when it is asked. One thread polls it."""
+    """A topic as a source that speaks when it is asked. One thread polls it.
+
+    Attributes:
+        waited_ns: how long ago the message that is passed on reached this process [ns].
+    """
 
     def __init__(self, node: Node, msg_type: type, topic: str, qos_profile: QoSProfile) -> None:
         """Subscribe.
@@ -45,6 +50,7 @@ class PolledSubscriber(SimpleFilter):
         """
         super().__init__()
         self._node = node
+        self.waited_ns = 0
         self._subscription = node.create_subscription(
             msg_type, topic, self.signalMessage, qos_profile, callback_group=NeverReady()
         )
@@ -57,6 +63,8 @@ class PolledSubscriber(SimpleFilter):
                 taken = subscription.handle.take_message(subscription.msg_type, subscription.raw)
                 if taken is None:
                     return
+                # The middleware stamps with the clock of the system.
+                self.waited_ns = time.time_ns() - taken[1]["received_timestamp"]
                 self.signalMessage(taken[0])
 
     def close(self) -> None:

@@ -72,7 +72,11 @@ def _add_trial_arguments(group: argparse._ArgumentGroup) -> None:
         "--camera-rate", type=float, default=30.0, help="pictures a second of each camera (latency)"
     )
     add("--rate", type=float, default=0.0, help="of the loops, 0: as shipped [Hz] (latency)")
-    add("--no-align", action="store_true", help="the executor keeps its phase (latency)")
+    add(
+        "--no-align",
+        action="store_true",
+        help="the loops keep their phases (latency)",
+    )
     add("--trial-seed", type=int, default=0, help="of the random pauses between trials")
 
 

@@ -54,11 +54,10 @@ def run(options: argparse.Namespace) -> int:
             "policy": {"max_rate": min(100.0, 2.0 * options.camera_rate)},
             "camera_sync": {"priority": options.priority},
             **{
-                node: {"priority": options.priority, **rate}
+                node: {"priority": options.priority, "align": not options.no_align, **rate}
                 for node in ("chunk_executor", "safety_supervisor")
             },
         }
-        parameters["chunk_executor"]["align"] = not options.no_align
         with exercising(
             {**WATCHED, **POLICY_STATE},
             arguments=arguments,

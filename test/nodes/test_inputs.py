@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from std_msgs.msg import String
 
 from wall_oss_ros.ros import qos
@@ -24,13 +26,16 @@ def test_a_polled_subscription_speaks_only_when_polled_and_keeps_the_order(bench
     table.node.create_subscription(String, "polled", sentinel.append, qos.EVENTS)
     publisher = table.node.create_publisher(String, "polled", qos.EVENTS)
     table.spin_until(lambda: publisher.get_subscription_count() == 2, "connections")
+    sent_ns = time.monotonic_ns()
     for word in ("a", "b", "c"):
         publisher.publish(String(data=word))
     # The ordinary subscription of the same topic has them, so they have arrived.
     table.spin_until(lambda: len(sentinel) == 3, "the sentinel's messages")
     assert heard == []
+    time.sleep(0.05)
     source.poll()
     assert heard == ["a", "b", "c"]
+    assert 50_000_000 <= source.waited_ns <= time.monotonic_ns() - sent_ns
     source.poll()
     assert heard == ["a", "b", "c"]
 

@@ -63,7 +63,9 @@ class Environment:
     def has_view(self, test):
         """True when the web view's packages are there, too; `test`: and what drives a browser."""
         recorded = self.recorded().get("view") or {}
-        return all(recorded.get(name) == wanted for name, wanted in self.view_identity(test).items())
+        return all(
+            recorded.get(name) == wanted for name, wanted in self.view_identity(test).items()
+        )
 
     def record(self, **more):
         """Writes the stamp, with `more` beside what it says already."""

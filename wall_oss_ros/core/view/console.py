@@ -19,7 +19,8 @@ def screen(
 
     Args:
         snapshot: what was heard.
-        width, height: of the terminal.
+        width: of the terminal [letters].
+        height: of it [lines].
         colour: whether to colour by health.
     """
     shown = []

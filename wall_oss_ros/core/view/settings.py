@@ -19,7 +19,9 @@ class WebViewSettings(Settings):
         8080, "its port; the next free one of ten is taken; 0: any", low=0, high=65535
     )
     token: str = setting(
-        "auto", "whether a token is asked for: auto (beyond loopback), always", valid=("auto", "always")
+        "auto",
+        "whether a token is asked for: auto (beyond loopback), always",
+        valid=("auto", "always"),
     )
     token_file: str = setting(
         "", "file whose first line is the token, 16 characters at least; empty: one is made up"

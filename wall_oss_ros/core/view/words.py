@@ -1,4 +1,4 @@
-"""The state of the graph in plain words: what goes on, why the robot stands, what to do about it."""
+"""The state of the graph in plain words: what goes on, why the robot stands, what to do."""
 
 from __future__ import annotations
 
@@ -93,6 +93,11 @@ def causes(snapshot: Snapshot) -> tuple[str, ...]:
     """Return why motion is not enabled, in plain words."""
     safety = snapshot.safety
     return () if safety is None else tuple(in_words(cause) for cause in safety.causes)
+
+
+def stopped_hard(snapshot: Snapshot) -> bool:
+    """Return whether an e-stop is latched."""
+    return snapshot.safety is not None and snapshot.safety.mode is Mode.ESTOP
 
 
 def lines(snapshot: Snapshot) -> tuple[Line, ...]:

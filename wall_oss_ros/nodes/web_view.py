@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+import traceback
 from collections.abc import Callable
 
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -61,6 +62,7 @@ class WebViewNode(SuiteNode):
         self._limit = CommandLimit(self._settings.commands_per_s)
         self._speed: float | None = None
         self._asked = 0
+        self._trouble = ""
 
     def build(self, contract: RobotContract) -> None:
         """Listen, and open the port."""
@@ -115,9 +117,16 @@ class WebViewNode(SuiteNode):
         self._positions.update(zip(message.name, message.position, strict=False))
 
     def _draw(self) -> None:
-        page, now_s = self._page, time.monotonic()
-        if page is None:
+        if self._page is None or self._trouble:
             return
+        try:
+            self._update(self._page, time.monotonic())
+        except Exception:
+            # The buttons go on, and so does the graph, which would end with this process.
+            self._trouble = traceback.format_exc()
+            self.get_logger().fatal(f"drawing has ended, start the node again:\n{self._trouble}")
+
+    def _update(self, page: WebPage, now_s: float) -> None:
         self._graph.poll()
         self._commands.expire()
         self._send_speed(now_s)
@@ -209,6 +218,8 @@ class WebViewNode(SuiteNode):
         if page is None:
             return super().report()
         values = {"commands asked": str(self._asked), "refused": str(self._limit.refused)}
+        if self._trouble:
+            return DiagnosticStatus.ERROR, "drawing has ended; start the node again", values
         return DiagnosticStatus.OK, f"{page.browsers} browsers look", values
 
 

@@ -55,6 +55,20 @@ class WebPage:
         hidden = "127." + ".".join(str(1 + secrets.randbelow(254)) for _ in range(3))
         with _quiet():
             self._server = viser.ViserServer(host=hidden, port=0, label=title, verbose=False)
+        try:
+            self._lay_out(ask, histories)
+            self._gate = Gate(settings, token, (hidden, self._server.get_port()))
+            self._gate.start()
+        except BaseException:
+            with _quiet():
+                self._server.stop()
+            raise
+        name = "localhost" if is_loopback(settings.host) else settings.host
+        name = socket.gethostname() if name in ("0.0.0.0", "::") else name
+        query = f"/?token={token}" if token else "/"
+        self.address = f"http://{name}:{self._gate.port}{query}"
+
+    def _lay_out(self, ask: Ask, histories: Mapping[str, History]) -> None:
         # viser offers every browser to publish the page on the internet. This robot is not.
         self._server.request_share_url = lambda verbose=True: None
         self._server.gui.configure_theme(
@@ -64,16 +78,6 @@ class WebPage:
         self._server.initial_camera.look_at = (0.3, 0.0, 0.8)
         self.scene = RobotScene(self._server)
         self.panel = Panel(self._server, ask, dict(histories))
-        self._gate = Gate(settings, token, (hidden, self._server.get_port()))
-        try:
-            self._gate.start()
-        except BaseException:
-            self.close()
-            raise
-        name = "localhost" if is_loopback(settings.host) else settings.host
-        name = socket.gethostname() if name in ("0.0.0.0", "::") else name
-        query = f"/?token={token}" if token else "/"
-        self.address = f"http://{name}:{self._gate.port}{query}"
 
     @property
     def browsers(self) -> int:

@@ -38,11 +38,11 @@ class Panel:
         """
         self._server, self._ask = server, ask
         self._histories = histories
-        self._shown: dict[Any, str] = {}
+        self._shown: dict[int, str] = {}  # by the id of a handle, which stays
         self._touched_s = self._answered_s = 0.0
         gui = server.gui
         self._state = gui.add_html("")
-        self._button("E-STOP", Order.ESTOP, color="red", icon="HAND_STOP")
+        self._button("E-STOP", Order.ESTOP, color="red", icon="hand-stop")
         self._answer = gui.add_html("")
         self._instruction = gui.add_text("Instruction", "", hint="what the robot is to do")
         self._button("Tell the robot", Order.INSTRUCT, text=lambda: self._instruction.value)
@@ -114,8 +114,8 @@ class Panel:
 
     def _say(self, handle: Any, text: str) -> None:
         """Set a text where it differs: equal ones cost every browser a message."""
-        if self._shown.get(handle) != text:
-            self._shown[handle] = text
+        if self._shown.get(id(handle)) != text:
+            self._shown[id(handle)] = text
             handle.content = text
 
     # -- what is asked ----------------------------------------------------------------------------

@@ -48,7 +48,7 @@ FLAGS = [
     *("--ignore-gpu-blocklist", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
-WIDTH, HEIGHT = 760, 560
+WIDTH, HEIGHT = 900, 600
 PATIENCE_MS = 30_000
 
 
@@ -99,7 +99,8 @@ def open_browser(niced: str) -> Iterator[Callable[..., Any]]:
 class Page:
     """A page of the view, as a person uses it."""
 
-    def __init__(self, browser: Any, address: str) -> None:
+    def __init__(self, browser: Any, address: str, folder: Path) -> None:
+        self.folder = folder
         self.page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
         self.page.set_default_timeout(PATIENCE_MS)
         self.page.goto(address)
@@ -123,7 +124,9 @@ class Page:
     def until(self, condition: Callable[[], Any], what: str, timeout_s: float = 30.0) -> None:
         end = time.monotonic() + timeout_s
         while not condition():
-            assert time.monotonic() < end, f"{what} was not seen within {timeout_s} s"
+            if time.monotonic() > end:
+                self.page.screenshot(path=str(self.folder / "failed.png"))
+                pytest.fail(f"{what} was not seen within {timeout_s} s: {self.folder}/failed.png")
             self.page.wait_for_timeout(100)
 
     def picture(self) -> str:
@@ -141,9 +144,9 @@ class Page:
 
 
 @pytest.fixture(scope="module")
-def person(open_browser, address: str) -> Page:
+def person(open_browser, address: str, tmp_path_factory) -> Page:
     """Return the page of somebody who looks all the time."""
-    return Page(open_browser(), address)
+    return Page(open_browser(), address, tmp_path_factory.mktemp("person"))
 
 
 @pytest.fixture
@@ -204,9 +207,9 @@ def test_an_episode_is_recorded_from_the_browser(moving: Rig, person: Page) -> N
 
 
 def test_two_browsers_see_the_same_robot_and_either_may_stop_it(
-    moving: Rig, person: Page, open_browser, address: str
+    moving: Rig, person: Page, open_browser, address: str, tmp_path: Path
 ) -> None:
-    other = Page(open_browser(), address)
+    other = Page(open_browser(), address, tmp_path)
     other.sees("moves")
     person.press("E-STOP")
     other.sees("EMERGENCY STOP")

@@ -20,6 +20,7 @@ from wall_oss_ros.core.view.settings import WebViewSettings
 from wall_oss_ros.core.view.token_bucket import TokenBucket
 
 _HEAD_S = 5.0
+_LINGER_S = 1.0
 _MOST_WAITING = 64
 _TRIES = 10
 _BLOCK = 64 * 1024
@@ -96,13 +97,15 @@ class Gate:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
-                await self._judge(reader, writer)
+                if await self._judge(reader, writer):
+                    await _linger(reader, writer)
         finally:
             writer.close()
 
-    async def _judge(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _judge(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Hand on what may be; return whether it was refused, with an answer."""
         if self._waiting >= _MOST_WAITING:
-            return
+            return False
         self._waiting += 1
         try:
             head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), _HEAD_S)
@@ -125,6 +128,7 @@ class Gate:
             await self._hand_on(head, request.upgrades, reader, writer)
         finally:
             self._inside -= 1
+        return False
 
     async def _hand_on(
         self,
@@ -147,7 +151,7 @@ class Gate:
                 copy.cancel()
             inner_writer.close()
 
-    async def _refuse(self, writer: asyncio.StreamWriter, decision: Decision) -> None:
+    async def _refuse(self, writer: asyncio.StreamWriter, decision: Decision) -> bool:
         body = f"{decision.reason}\n".encode() if decision.reason else b""
         lines = [
             f"HTTP/1.1 {decision.status} {HTTPStatus(decision.status).phrase}",
@@ -159,6 +163,19 @@ class Gate:
         ]
         writer.write("\r\n".join(lines).encode("latin-1", "replace") + b"\r\n\r\n" + body)
         await writer.drain()
+        return True
+
+
+async def _linger(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Let a refusal be read: closing on bytes that nobody took would cut it off."""
+    writer.write_eof()
+    with contextlib.suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(_discard(reader), _LINGER_S)
+
+
+async def _discard(reader: asyncio.StreamReader) -> None:
+    while await reader.read(_BLOCK):
+        pass
 
 
 async def _copy(

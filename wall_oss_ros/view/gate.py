@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import threading
 import time
 from http import HTTPStatus
@@ -25,6 +26,9 @@ _MOST_WAITING = 64
 _TRIES = 10
 _BLOCK = 64 * 1024
 _BURST_S = 4.0
+# A browser that sends too much for so long is cut off: what it sent would else be carried out long
+# after it is gone. What waits in the kernel is bounded for the same reason [s], [bytes].
+_MOST_BEHIND_S, _KERNEL_BYTES = 5.0, 32 * 1024
 
 
 class Gate:
@@ -80,6 +84,8 @@ class Gate:
             except OSError as error:
                 last = error
                 continue
+            for listening in self._server.sockets:
+                listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _KERNEL_BYTES)
             self.port = self._server.sockets[0].getsockname()[1]
             return
         raise BringUpError(
@@ -181,11 +187,12 @@ async def _discard(reader: asyncio.StreamReader) -> None:
 async def _copy(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, bucket: TokenBucket | None
 ) -> None:
+    behind_s = 0.0
     with contextlib.suppress(OSError):
-        while data := await reader.read(_BLOCK):
+        while behind_s < _MOST_BEHIND_S and (data := await reader.read(_BLOCK)):
             writer.write(data)
             await writer.drain()
             if bucket is not None:
                 wait_s = bucket.owe(time.monotonic_ns(), len(data))
-                if wait_s > 0.0:
-                    await asyncio.sleep(wait_s)
+                behind_s = behind_s + wait_s if wait_s > 0.0 else 0.0
+                await asyncio.sleep(wait_s)

@@ -74,8 +74,9 @@ class WebPage:
         self._server.gui.configure_theme(
             dark_mode=True, show_logo=False, show_share_button=False, control_width="large"
         )
-        self._server.initial_camera.position = (2.3, -1.5, 1.7)
-        self._server.initial_camera.look_at = (0.3, 0.0, 0.8)
+        # The arms from the front right, left of the middle: the panel covers the right.
+        self._server.initial_camera.position = (1.75, -0.65, 1.5)
+        self._server.initial_camera.look_at = (0.35, 0.3, 0.85)
         self.scene = RobotScene(self._server)
         self.panel = Panel(self._server, ask, dict(histories))
 

@@ -101,11 +101,11 @@ def open_browser(niced: str) -> Iterator[Callable[..., Any]]:
 class Page:
     """A page of the view, as a person uses it."""
 
-    def __init__(self, browser: Any, address: str, folder: Path) -> None:
+    def __init__(self, browser: Any, address: str, folder: Path, scale: float = 0.5) -> None:
         self.folder = folder
-        # Half the pixels a side: in software each of them costs.
+        # Few pixels: in software each of them costs.
         self.page = browser.new_page(
-            viewport={"width": WIDTH, "height": HEIGHT}, device_scale_factor=0.5
+            viewport={"width": WIDTH, "height": HEIGHT}, device_scale_factor=scale
         )
         self.page.set_default_timeout(PATIENCE_MS)
         self.page.goto(address)
@@ -219,7 +219,7 @@ def test_an_episode_is_recorded_from_the_browser(moving: Rig, person: Page) -> N
 def test_two_browsers_see_the_same_robot_and_either_may_stop_it(
     moving: Rig, person: Page, open_browser, address: str, tmp_path: Path
 ) -> None:
-    other = Page(open_browser(), address, tmp_path)
+    other = Page(open_browser(), address, tmp_path, 0.1)
     other.sees("moves")
     person.press("E-STOP")
     other.sees("EMERGENCY STOP")

@@ -28,6 +28,7 @@ def test_in_a_namespace_everything_stops_too_and_its_status_is_told(
     arguments = {**SMALL, "namespace": "cell_7"}
     with exercising(WATCHED, arguments=arguments, parameters=patient) as running:
         tried(running, "estop_left_arm")
+        assert running.conductor.call("safety_supervisor/estop").success
         stopped = wall_oss("status", "--once", "--namespace", "cell_7")
         assert stopped.returncode == 1
         assert "EMERGENCY STOP" in stopped.stdout

@@ -38,6 +38,8 @@ else:
     _MISSING = None
 
 _NICENESS = 10
+# Meshes are read and sent within a second or two; nothing is sent to a page that is closed.
+_LOADING_S = 5.0
 _PLOT_S = 1.0
 _SPEED_S = 0.2
 # Marks are drawn anew at every so many updates of the joints: they are ten times as much to send.
@@ -95,6 +97,8 @@ class WebViewNode(SuiteNode):
 
     def destroy_node(self) -> None:
         """Close the port before the clients end."""
+        if self._loader is not None:
+            self._loader.join(_LOADING_S)
         if self._page is not None:
             self._page.close()
             self._page = None

@@ -75,8 +75,8 @@ class WebPage:
             dark_mode=True, show_logo=False, show_share_button=False, control_width="large"
         )
         # The arms from the front right, left of the middle: the panel covers the right.
-        self._server.initial_camera.position = (1.75, -0.65, 1.5)
-        self._server.initial_camera.look_at = (0.35, 0.3, 0.85)
+        self._server.initial_camera.position = (1.5, -0.55, 1.4)
+        self._server.initial_camera.look_at = (0.3, 0.27, 0.82)
         self.scene = RobotScene(self._server)
         self.panel = Panel(self._server, ask, dict(histories))
 

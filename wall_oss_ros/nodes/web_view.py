@@ -42,7 +42,7 @@ _NICENESS = 10
 _LOADING_S = 5.0
 _PLOT_S = 1.0
 _SPEED_S = 0.2
-# Marks are drawn anew at every so many updates of the joints: they are ten times as much to send.
+# Marks and words are sent at every so many updates of the joints: they are ten times as much.
 _MARKS_EVERY = 2
 
 Tell = Callable[[bool, str], None]

@@ -92,12 +92,13 @@ class WebPage:
     def show(
         self, snapshot: Snapshot, positions: Mapping[str, float], marks: Sequence[Mark] | None
     ) -> None:
-        """Show the state, the robot at its joints, and marks if they are drawn anew."""
+        """Show the robot at its joints, and, where marks are given, these and the state."""
         with self._server.atomic():
             self.scene.move(positions)
             if marks is not None:
                 self.scene.mark(marks)
-        self.panel.show(snapshot)
+        if marks is not None:
+            self.panel.show(snapshot)
 
     def show_picture(
         self, name: str, pixels: NDArray[np.uint8], most_px: int, quality: int

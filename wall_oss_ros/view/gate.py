@@ -62,7 +62,6 @@ class Gate:
         """
         self._thread.start()
         asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(10.0)
-        self._access = Access(self._token, self.port)
 
     def close(self) -> None:
         """Cut every connection."""
@@ -87,6 +86,7 @@ class Gate:
             for listening in self._server.sockets:
                 listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _KERNEL_BYTES)
             self.port = self._server.sockets[0].getsockname()[1]
+            self._access = Access(self._token, self.port)
             return
         raise BringUpError(
             f"web_view cannot listen on {self._settings.host}, ports {ports[0]} to {ports[-1]}: "

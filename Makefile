@@ -14,6 +14,7 @@ SEED ?=
 POLICY ?=
 CHECKPOINT ?=
 HEADLESS ?=
+VIEW ?=
 
 # More arguments for pytest, as in: make test PYTEST="-k estop -x"
 PYTEST ?=
@@ -34,7 +35,8 @@ quoted = '$(subst ','\'',$(1))'
 DEMO_OPTIONS = $(if $(TASK),--task $(call quoted,$(TASK))) $(if $(COLOUR),--colour $(call quoted,$(COLOUR))) \
   $(if $(SECONDS),--seconds $(call quoted,$(SECONDS))) \
   $(if $(SEED),--seed $(call quoted,$(SEED))) $(if $(POLICY),--policy $(call quoted,$(POLICY))) \
-  $(if $(CHECKPOINT),--checkpoint $(call quoted,$(CHECKPOINT))) $(if $(filter-out 0,$(HEADLESS)),--headless)
+  $(if $(CHECKPOINT),--checkpoint $(call quoted,$(CHECKPOINT))) $(if $(filter-out 0,$(HEADLESS)),--headless) \
+  $(if $(VIEW),$(if $(filter 0,$(VIEW)),--no-view,--view))
 
 .DEFAULT_GOAL := help
 .PHONY: help demo model test test-core build lint format jazzy jazzy-build test-lerobot test-lerobot-episodes lock clean distclean python
@@ -52,15 +54,15 @@ python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 6))' || { \
 	  echo "error: $(PYTHON) is too old. Name a Python 3.10 to 3.13: PYTHON=python3.12 make ..."; exit 1; }
 
-demo: python ## simulated robot and all nodes: TASK=pick_cube COLOUR=red SECONDS=60 SEED=1 POLICY=scripted HEADLESS=1
-	@$(BOOTSTRAP) --rendering $(if $(filter wall_oss,$(POLICY)),--model)
+demo: python ## simulated robot and all nodes: TASK=pick_cube COLOUR=red SECONDS=60 SEED=1 POLICY=scripted HEADLESS=1 VIEW=0
+	@$(BOOTSTRAP) --rendering --view $(if $(filter wall_oss,$(POLICY)),--model)
 	@$(ENV) && exec wall-oss demo $(DEMO_OPTIONS)
 
 model: python ## adds torch and all else that policy:=wall_oss needs (CPU only: see README.md)
 	@$(BOOTSTRAP) --model
 
 test: python ## all tests, fastest first (PYTEST="-k estop -x" chooses)
-	@$(BOOTSTRAP) --rendering --model
+	@$(BOOTSTRAP) --rendering --model --browser
 	@$(ENV) && exec $(RUN_PYTEST) $(PYTEST)
 
 test-core: python ## the tests that need no ROS, seconds

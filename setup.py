@@ -24,6 +24,7 @@ NODES = (
     "sim_robot",
     "episode_recorder",
     "chunk_visualizer",
+    "web_view",
     "lifecycle_manager",
 )
 ENTRY_POINTS = {

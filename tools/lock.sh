@@ -7,6 +7,9 @@
 #   kilted.txt         what `make demo` installs, and all other targets but jazzy first
 #   jazzy.txt          what `make jazzy` installs; all that is not ROS is pinned as in kilted.txt
 #   kilted-extras.txt  kilted.txt plus the extra `view`
+#   view.txt           what `make demo` and `make test` add to it for the web view; numpy and pillow stay those that are
+#                      there, so it suits an apt ROS 2, too
+#   view-test.txt      and what `make test` adds beside it to drive a browser
 #   model.txt          what `make model`, `make test` and `make lint` add to it, and pip to an apt ROS 2. numpy, PyYAML
 #                      and setuptools stay those that are there. The CUDA packages are left out and this file alone is
 #                      installed with dependencies: the build of torch that pip finds asks for them, with their versions
@@ -47,6 +50,10 @@ compile jazzy.txt "$@" --constraints "$tmp/not-ros.txt" setup.py --extra sim --e
 "$tmp/uv/bin/python" -c 'import setup; print(*setup.EXTRAS["model"], sep="\n")' > "$tmp/model.in"
 compile model.txt "$@" --constraints requirements/kilted-extras.txt "$tmp/model.in" requirements/model.in \
   --no-emit-package numpy --no-emit-package pyyaml --no-emit-package setuptools
+"$tmp/uv/bin/python" -c 'import setup; print(*setup.EXTRAS["view"], sep="\n")' > "$tmp/view.in"
+compile view.txt "$@" --constraints requirements/kilted-extras.txt "$tmp/view.in" \
+  --no-emit-package numpy --no-emit-package pillow
+compile view-test.txt "$@" --constraints requirements/kilted-extras.txt requirements/view-test.in
 compile lerobot.txt "$@" requirements/lerobot.in
 compile apt.txt --constraints requirements/kilted.txt setup.py --extra sim \
   --no-emit-package numpy --no-emit-package pillow --no-emit-package pyyaml --no-emit-package scipy

@@ -20,6 +20,7 @@ from wall_oss_ros.nodes.chunk_executor import ChunkExecutorNode
 from wall_oss_ros.nodes.chunk_visualizer import ChunkVisualizerNode
 from wall_oss_ros.nodes.policy import PolicyNode
 from wall_oss_ros.nodes.safety_supervisor import SafetySupervisorNode
+from wall_oss_ros.nodes.web_view import WebViewNode
 from wall_oss_ros.policies.wall_oss_settings import WallOssSettings
 from wall_oss_ros.ros.parameters import declare, declare_settings
 
@@ -86,7 +87,14 @@ def flat(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 @pytest.mark.parametrize(
     "create",
-    [CameraSync, ChunkExecutorNode, ChunkVisualizerNode, PolicyNode, SafetySupervisorNode],
+    [
+        CameraSync,
+        ChunkExecutorNode,
+        ChunkVisualizerNode,
+        PolicyNode,
+        SafetySupervisorNode,
+        WebViewNode,
+    ],
 )
 def test_every_line_of_the_shipped_files_is_a_parameter_of_its_node(bench, create):
     bench()
@@ -112,4 +120,5 @@ def test_there_is_no_shipped_file_without_a_node():
         "episode_recorder",
         "policy",
         "safety_supervisor",
+        "web_view",
     }

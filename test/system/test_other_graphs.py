@@ -22,11 +22,23 @@ def tried(rig: Rig, name: str) -> None:
     assert trial.passed, trial.note
 
 
-def test_in_a_namespace_everything_stops_too(no_process_left, patient) -> None:
+def test_in_a_namespace_everything_stops_too_and_its_status_is_told(
+    no_process_left, patient, wall_oss
+) -> None:
     arguments = {**SMALL, "namespace": "cell_7"}
     with exercising(WATCHED, arguments=arguments, parameters=patient) as running:
         tried(running, "estop_left_arm")
+        assert running.conductor.call("safety_supervisor/estop").success
+        stopped = wall_oss("status", "--once", "--namespace", "cell_7")
+        assert stopped.returncode == 1
+        assert "EMERGENCY STOP" in stopped.stdout
         running.set_in_motion()
+        moving = wall_oss("status", "--once", "--namespace", "cell_7")
+        assert moving.returncode == 0, moving.stdout
+        assert "moves" in moving.stdout
+        elsewhere = wall_oss("status", "--once")
+        assert elsewhere.returncode == 1
+        assert "is the graph running?" in elsewhere.stdout
 
 
 def test_on_simulated_time_a_killed_policy_and_a_clock_that_jumps_stop_the_robot(

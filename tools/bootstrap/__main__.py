@@ -11,6 +11,7 @@ import hashlib
 import platform
 import sys
 
+import browser
 import rendering
 from colcon import ColconBuild
 from environment import Environment
@@ -33,6 +34,8 @@ def bootstrap(args):
     make = why is not None or not environment.folder.exists()
     install = make or not environment.is_ready()
     install_model = args.model and (install or not environment.has_model())
+    view = args.view or args.browser
+    install_view = view and (install or not environment.has_view(args.browser))
     compile_it = args.build and (install or not build.is_ready())
     try_rendering = args.rendering and (install or not environment.recorded().get("rendering"))
 
@@ -43,7 +46,10 @@ def bootstrap(args):
     if args.rendering and not rendering.library_loads():
         rendering.provide()
 
-    steps = Steps(sum((make, install, install_model, compile_it, try_rendering)))
+    if args.browser:
+        browser.provide()
+
+    steps = Steps(sum((make, install, install_model, install_view, compile_it, try_rendering)))
     if why:
         print(f"making {shown(environment.folder)} anew: {why}")
     if make:
@@ -60,6 +66,10 @@ def bootstrap(args):
         packages = f"torch and all else that {shown(environment.model_lock)} pins"
         with steps.step(f"Installing {packages} (a minute, or many with CUDA)", "model"):
             environment.install_model()
+    if install_view:
+        packages = f"viser and all else that {shown(environment.view_lock)} pins"
+        with steps.step(f"Installing {packages} (seconds)", "web view"):
+            environment.install_view(args.browser)
     if compile_it:
         takes = "" if build.is_incremental() else " (about a minute)"
         with steps.step(f"Building messages and package with colcon{takes}", "build"):
@@ -68,7 +78,7 @@ def bootstrap(args):
         with steps.step("Trying off-screen rendering", "rendering"):
             rendering.check(environment)
             environment.record(rendering=True)
-    if install or install_model:
+    if install or install_model or install_view:
         folders = [environment.folder, build.build, build.install]
         sizes = [f"{shown(folder)} {folder_mb(folder):.0f} MB" for folder in folders]
         print(f"Time: {steps.summary()}.")
@@ -88,6 +98,8 @@ def main():
     )
     add("--no-build", dest="build", action="store_false", help="virtual environment only")
     add("--model", action="store_true", help="what the model needs, too: torch, transformers ...")
+    add("--view", action="store_true", help="what the web view needs, too: viser")
+    add("--browser", action="store_true", help="and a browser that tests can drive")
     add("--rendering", action="store_true", help="off-screen OpenGL is needed, too")
     args = parser.parse_args()
     try:

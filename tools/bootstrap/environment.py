@@ -34,6 +34,8 @@ class Environment:
         self.lock = ROOT / "requirements" / f"{distro}.txt"
         self.model_lock = ROOT / "requirements" / "model.txt"
         self.model_test_lock = ROOT / "requirements" / "model-test.txt"
+        self.view_lock = ROOT / "requirements" / "view.txt"
+        self.view_test_lock = ROOT / "requirements" / "view-test.txt"
         self.stamp = folder / "wall_oss_ros.json"
 
     def recorded(self):
@@ -52,6 +54,18 @@ class Environment:
         """What the stamp has to say under "model" for the model's packages to be there."""
         locks = self.model_lock.read_bytes() + b"\0" + self.model_test_lock.read_bytes()
         return hashlib.sha256(locks).hexdigest()
+
+    def view_identity(self, test):
+        """What the stamp has to say under "view" for the web view's packages to be there."""
+        locks = [self.view_lock, self.view_test_lock] if test else [self.view_lock]
+        return {lock.name: hashlib.sha256(lock.read_bytes()).hexdigest() for lock in locks}
+
+    def has_view(self, test):
+        """True when the web view's packages are there, too; `test`: and what drives a browser."""
+        recorded = self.recorded().get("view") or {}
+        return all(
+            recorded.get(name) == wanted for name, wanted in self.view_identity(test).items()
+        )
 
     def record(self, **more):
         """Writes the stamp, with `more` beside what it says already."""
@@ -125,6 +139,14 @@ class Environment:
         self.pip_install(self.model_lock, "install-model.log", "-c", str(self.lock))
         self.pip_install(self.model_test_lock, "install-model-test.log", "--no-deps")
         self.record(model=self.model_identity())
+
+    def install_view(self, test):
+        """Installs what the web view needs; `test`: and what drives a browser."""
+        self.record(view=None)
+        self.pip_install(self.view_lock, "install-view.log", "-c", str(self.lock))
+        if test:
+            self.pip_install(self.view_test_lock, "install-view-test.log", "-c", str(self.lock))
+        self.record(view=self.view_identity(test))
 
     def pip_install(self, lock, log_name, *options):
         """Installs one file of requirements/ with pip."""

@@ -31,6 +31,10 @@ ARGUMENTS: tuple[Argument, ...] = (
     Argument("episodes", "episodes", "folder that it records to"),
     Argument("visualize", "false", "publish chunks, cuts and executed motion as markers", _FLAG),
     Argument("rviz", "false", "start RViz with config/rviz/bimanual.rviz, and visualize", _FLAG),
+    Argument(
+        "view", "false", "serve the web view, on this machine unless view_host says else", _FLAG
+    ),
+    Argument("view_host", "", "address that the web view listens on; beyond loopback with a token"),
     Argument("log_level", "info", "log level of all nodes", ("debug", "info", "warn", "error")),
     Argument("use_sim_time", "false", "all nodes follow /clock; the simulator publishes it", _FLAG),
     Argument("task", "pick_cube", "task of the simulated scene"),

@@ -26,6 +26,8 @@ from wall_oss_ros.sim.tasks import plan_task
 MAX_SEED = 2**31 - 1
 # What the episode recorder needs beside what every robot needs.
 _RECORDING = ("rosbags", "mcap")
+# What the web view needs.
+_VIEWING = ("viser",)
 
 Parameter = str | bool | int | float
 
@@ -134,6 +136,10 @@ def make_graph(given: Mapping[str, str]) -> Graph:
         add("episode_recorder", folder=str(Path(values["episodes"]).expanduser().resolve()))
     if "true" in (values["visualize"], values["rviz"]):
         add("chunk_visualizer")
+    if values["view"] == "true":
+        _check_viewing()
+        host = values["view_host"]
+        add("web_view", **({"host": host} if host else {}))
     # Safety before anything that commands; the policy, which may load for minutes, last.
     add("safety_supervisor")
     add("camera_sync")
@@ -158,6 +164,23 @@ def _check_recording() -> None:
             f"record:=true needs the Python packages {', '.join(missing)}: "
             "pip install 'wall_oss_ros[data]'"
         )
+
+
+def _check_viewing() -> None:
+    missing = missing_for_viewing()
+    if missing is not None:
+        raise BringUpError(f"view:=true: {missing}")
+
+
+def missing_for_viewing() -> str | None:
+    """Return what the web view lacks on this machine and how to get it; None if nothing."""
+    missing = [name for name in _VIEWING if importlib.util.find_spec(name) is None]
+    if not missing:
+        return None
+    return (
+        f"the web view needs the Python package {', '.join(missing)}: "
+        "pip install 'wall_oss_ros[view]'"
+    )
 
 
 def _own_files(values: Mapping[str, str]) -> tuple[Path, ...]:

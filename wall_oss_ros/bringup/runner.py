@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import threading
@@ -119,7 +120,8 @@ class Runner:
             command += ["--params-file", str(file)]
         for name, value in spec.parameters.items():
             # JSON-like flow style is what --param parses; it keeps "7" and 7 apart.
-            text = yaml.safe_dump(value, default_style='"' if isinstance(value, str) else None)
+            style = '"' if isinstance(value, str) else None
+            text = yaml.safe_dump(value, default_style=style, width=math.inf)  # on one line
             command += ["-p", f"{name}:={text.splitlines()[0]}"]
         return command
 

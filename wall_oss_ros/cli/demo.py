@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from wall_oss_ros.bringup.graph import missing_for_viewing
 from wall_oss_ros.cli.recorded import recorded
 from wall_oss_ros.cli.session import InterruptedSessionError, session
 from wall_oss_ros.core.errors import BringUpError
@@ -34,6 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--film", default="log/demo.webp", help="film of a run without window")
     parser.add_argument(
         "--headless", action="store_true", help="no window even where there is a display"
+    )
+    parser.add_argument(
+        "--view",
+        action=argparse.BooleanOptionalAction,
+        help="serve the web view and print its address (default: unless headless)",
     )
     parser.add_argument(
         "--record", default="", metavar="FOLDER", help="record the run as an episode there"
@@ -68,6 +74,7 @@ def run(options: argparse.Namespace) -> int:
         "film": film,
         "record": str(bool(options.record)).lower(),
         "episodes": options.record or "episodes",
+        "view": str(_views(options)).lower(),
     }
     try:
         with session(arguments) as running:
@@ -82,6 +89,16 @@ def run(options: argparse.Namespace) -> int:
     if film and Path(film).is_file():
         print(f"film of this run: {film}", flush=True)
     return status
+
+
+def _views(options: argparse.Namespace) -> bool:
+    """Return whether the web view is served; say so where it was to be and cannot."""
+    if not (not options.headless if options.view is None else options.view):
+        return False
+    missing = missing_for_viewing()
+    if missing is not None:
+        print(f"no web view: {missing}", flush=True)
+    return missing is None
 
 
 def _colour(options: argparse.Namespace) -> str:

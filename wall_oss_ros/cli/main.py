@@ -18,6 +18,7 @@ _COMMANDS = {
     "replay": "recorded observations through a policy, without a robot: errors, scale, seams",
     "import": "a LeRobot v3.0 dataset to recorded episodes, to replay and look at",
     "doctor": "is this machine, and this robot, ready? what to do if not",
+    "status": "what the running graph says, on one screen; --once for scripts",
     "repair": "make whole episodes of what a crash of the recorder left",
     "check": "tell what a checkpoint is, and whether it gives a sane chunk",
 }

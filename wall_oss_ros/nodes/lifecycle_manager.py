@@ -97,8 +97,8 @@ class LifecycleManager(Node):
                 if not client.reachable() and client.name not in self._gone:
                     self._gone.add(client.name)
                     self.get_logger().error(
-                        f"node '{client.name}' is gone; the safety supervisor stops the robot "
-                        "without it; start the graph again"
+                        f"node '{client.name}' is gone; if the robot needs it, the safety "
+                        "supervisor stops it; start the graph again"
                     )
 
     def shut_down(self) -> None:

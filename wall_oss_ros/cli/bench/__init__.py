@@ -27,6 +27,7 @@ SUBJECTS = {
     "jitter": "how late the ticks of 200 Hz loops begin, with a CPU hog and with priority",
     "recorder": "messages lost, and CPU, of the episode recorder; and what a kill leaves",
     "markers": "what being looked at costs: chunk_visualizer, size of markers, rhythm of commands",
+    "view": "what a browser costs: CPU of web_view, what it sends, rhythm of commands",
     "latency": "camera stamp to observation, inference, chunk, command and controller topic",
 }
 
@@ -36,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = "\n".join(f"{name:10} {text}" for name, text in SUBJECTS.items())
     parser.add_argument("what", nargs="?", choices=SUBJECTS, default="model", help="see below")
-    graph = parser.add_argument_group("frames, loops, sim, tasks, recorder, markers")
+    graph = parser.add_argument_group("frames, loops, sim, tasks, recorder, markers, view")
     graph.add_argument("--seconds", type=float, default=60.0, help="how long to measure")
     graph.add_argument("--episodes", type=int, default=20, help="episodes per task (tasks)")
     graph.add_argument("--image-size", type=int, default=448, help="camera pictures [px]")

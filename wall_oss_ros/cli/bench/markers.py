@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
             with _looking(rig, sizes if watched else None):
                 rig.pause(_SETTLE_S)
                 sizes.clear()
-                share, gaps_ms = _measure(rig, seconds)
+                share, gaps_ms = measured(rig, NODE, seconds)
             p50, p99 = np.percentile(gaps_ms, (50, 99))
             largest = max(sizes, default=0)
             rows.append(
@@ -92,9 +92,9 @@ def _looking(rig: Rig, sizes: list[int] | None) -> Iterator[None]:
             node.destroy_subscription(watcher)
 
 
-def _measure(rig: Rig, seconds: float) -> tuple[float, np.ndarray]:
-    """Return the node's share of a core, and the times between commands [ms]."""
-    pid = rig.session.runner.pid(NODE)
+def measured(rig: Rig, node: str, seconds: float) -> tuple[float, np.ndarray]:
+    """Return a node's share of a core, and the times between commands [ms]."""
+    pid = rig.session.runner.pid(node)
     before, begin_ns = cpu_s(pid), time.monotonic_ns()
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:

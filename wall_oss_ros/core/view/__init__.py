@@ -1,0 +1,1 @@
+"""What a person sees of the running graph, and may ask of it; knows no viewer and no ROS."""

@@ -50,7 +50,8 @@ FLAGS = [
     *("--ignore-gpu-blocklist", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
-WIDTH, HEIGHT = 860, 480
+# Few pixels: in software each of them costs.
+VIEWPORT = {"width": 860, "height": 480}
 PATIENCE_MS = 90_000
 
 
@@ -76,9 +77,15 @@ def address(rig: Rig) -> str:
 
 @pytest.fixture(scope="module")
 def niced(tmp_path_factory) -> str:
-    """Return a browser that leaves the processor to the robot."""
+    """Return a browser that leaves the processor to the robot.
+
+    Its drawing process gives itself a higher priority than everybody's where it may, as under root.
+    """
+    modest = (
+        "setpriv --inh-caps=-sys_nice --bounding-set=-sys_nice " if shutil.which("setpriv") else ""
+    )
     script = tmp_path_factory.mktemp("browser") / "chromium"
-    script.write_text(f'#!/bin/sh\nexec nice -n 5 {CHROMIUM} "$@"\n')
+    script.write_text(f'#!/bin/sh\nexec nice -n 10 {modest}{CHROMIUM} "$@"\n')
     script.chmod(0o755)
     return str(script)
 
@@ -101,12 +108,9 @@ def open_browser(niced: str) -> Iterator[Callable[..., Any]]:
 class Page:
     """A page of the view, as a person uses it."""
 
-    def __init__(self, browser: Any, address: str, folder: Path, scale: float = 0.5) -> None:
+    def __init__(self, browser: Any, address: str, folder: Path) -> None:
         self.folder = folder
-        # Few pixels: in software each of them costs.
-        self.page = browser.new_page(
-            viewport={"width": WIDTH, "height": HEIGHT}, device_scale_factor=scale
-        )
+        self.page = browser.new_page()
         self.page.set_default_timeout(PATIENCE_MS)
         self.page.goto(address)
         self.button("E-STOP").wait_for()
@@ -116,6 +120,16 @@ class Page:
 
     def press(self, name: str) -> None:
         self.button(name).click()
+
+    def press_until(self, name: str, condition: Callable[[], Any], what: str) -> None:
+        """Press again when nothing has come of it, as when the robot was not ready for it."""
+
+        def pressed_again() -> bool:
+            self.press(name)
+            self.page.wait_for_timeout(1500)
+            return bool(condition())
+
+        self.until(pressed_again, what)
 
     def tell(self, text: str) -> None:
         self.page.get_by_role("textbox").first.fill(text)
@@ -156,7 +170,8 @@ class Page:
 @pytest.fixture(scope="module")
 def person(open_browser, address: str, tmp_path_factory) -> Page:
     """Return the page of somebody who looks all the time."""
-    return Page(open_browser(), address, tmp_path_factory.mktemp("person"))
+    browser = open_browser().new_context(viewport=VIEWPORT, device_scale_factor=0.5)
+    return Page(browser, address, tmp_path_factory.mktemp("person"))
 
 
 @pytest.fixture
@@ -201,10 +216,9 @@ def test_a_person_sees_the_robot_tells_it_something_stops_it_and_resets_it(
     person.press("Enable motion")
     person.sees("reset it first")
     person.until(lambda: rig.safety.reset_possible, "the robot at rest")
-    person.press("Reset e-stop")
-    person.sees("e-stop is reset")
-    person.press("Enable motion")
-    person.until(lambda: rig.safety.motion_enabled, "motion")
+    person.press_until("Reset e-stop", lambda: not stopped(rig), "the reset at the supervisor")
+    person.sees("motion must be enabled")
+    person.press_until("Enable motion", lambda: rig.safety.motion_enabled, "motion")
 
 
 def test_an_episode_is_recorded_from_the_browser(moving: Rig, person: Page) -> None:
@@ -217,40 +231,43 @@ def test_an_episode_is_recorded_from_the_browser(moving: Rig, person: Page) -> N
 
 
 def test_two_browsers_see_the_same_robot_and_either_may_stop_it(
-    moving: Rig, person: Page, open_browser, address: str, tmp_path: Path
+    moving: Rig, person: Page, address: str, tmp_path: Path
 ) -> None:
-    other = Page(open_browser(), address, tmp_path, 0.1)
-    other.sees("moves")
-    person.press("E-STOP")
-    other.sees("EMERGENCY STOP")
-    other.until(lambda: moving.safety.reset_possible, "the robot at rest")
-    other.press("Reset e-stop")
-    person.sees("motion must be enabled")
-    other.page.context.browser.close()
+    # A context of its own is another browser for the server: nothing is shared with the first.
+    with contextlib.closing(
+        person.page.context.browser.new_context(viewport=VIEWPORT, device_scale_factor=0.1)
+    ) as browser:
+        other = Page(browser, address, tmp_path)
+        other.sees("moves")
+        person.press("E-STOP")
+        other.sees("EMERGENCY STOP")
+        other.until(lambda: moving.safety.reset_possible, "the robot at rest")
+        other.press_until("Reset e-stop", lambda: not stopped(moving), "the reset")
+        person.sees("motion must be enabled")
 
 
 def test_a_browser_that_is_killed_in_the_middle_changes_nothing_but_what_it_asked(
     moving: Rig, person: Page, niced: str, address: str, tmp_path: Path
 ) -> None:
     rig = moving
-    told = rig.conductor.seen.policy.instruction
+    told, before = rig.conductor.seen.policy.instruction, watching(rig)
     process = subprocess.Popen(
         [niced, "--headless", *FLAGS, f"--user-data-dir={tmp_path}", address],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    person.until(lambda: watching(rig) == 2, "a second browser")
+    person.until(lambda: watching(rig) == before + 1, "a second browser")
     # Its last words: a command, and half of another.
     with connect(socket_of(address), **of_viser()) as socket:
         socket.send(LOOKS)
-        person.until(lambda: watching(rig) == 3, "a third")
+        person.until(lambda: watching(rig) == before + 2, "a third")
         socket.send(pressed(person.button("Tell the robot").get_attribute("id")))
         socket.socket.sendall(b"\x82\xfe")  # the head of a frame that never comes
         socket.socket.close()
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(10.0)
-    person.until(lambda: watching(rig) == 1, "that it is gone")
+    person.until(lambda: watching(rig) == before, "that it is gone")
     rig.conductor.spin(0.5)
     assert rig.safety.motion_enabled, rig.describe()
     assert rig.conductor.seen.policy.instruction in (told, "wave to the visitors", "")

@@ -298,10 +298,8 @@ def test_a_browser_that_floods_is_refused_and_takes_nothing_from_others(
     try:
         person.until(lambda: refused(rig) > 20, "refusals")
         assert rig.safety.motion_enabled, rig.describe()
-        begin = time.monotonic()
         person.press("E-STOP")
         person.until(lambda: stopped(rig), "the e-stop of another browser", 10.0)
-        assert time.monotonic() - begin < 10.0
     finally:
         over.set()
         thread.join(30.0)

@@ -32,6 +32,8 @@ class RobotScene:
         self._moving: list[tuple[DrawnLink, Any]] = []
         self._shown: dict[tuple[str, int], tuple[Mark, Any]] = {}
         self._positions: dict[str, float] = {}
+        # Shadows cost a machine without a graphics card as much again as the robot does.
+        server.scene.configure_default_lights(cast_shadow=False)
         server.scene.add_grid("/floor", width=4.0, height=4.0, cell_color=(60, 60, 60))
         server.scene.add_frame(_ROOT, show_axes=False)
 

@@ -50,7 +50,7 @@ class Batches:
             mean, std = samples.truth.mean(0), samples.truth.std(0).clamp(min=1e-3)
             self._truth = (samples.truth - mean) / std
             self.truth_dim = samples.truth.shape[1]
-        self._prompts = self._written(processor)
+        self._prompts, self._prompt_of = self._written(processor)
         self._places = self._by_length()
 
     def draw(self, size: int, generator: torch.Generator) -> Batch:
@@ -78,7 +78,7 @@ class Batches:
         frames = samples.pictures[which].flatten(0, 1)
         if generator is not None:
             frames = self._jittered(frames, generator)
-        ids = torch.stack([self._prompts[int(task)] for task in samples.task[which]])
+        ids = torch.stack([self._prompts[int(prompt)] for prompt in self._prompt_of[which]])
         grids = patch_grids(samples, config, size)
         horizon = config.horizon
         places = position_ids(
@@ -112,26 +112,31 @@ class Batches:
         )
         return (frames * (1.0 + scale) + 128.0 * shift).clamp(0, 255).to(torch.uint8)
 
-    def _written(self, processor: Processor) -> list[Tensor]:
-        """Return the ids of every task's prompt with its action rows, for a state as one token."""
+    def _written(self, processor: Processor) -> tuple[list[Tensor], Tensor]:
+        """Return the ids of prompts with their action rows, and (N,) which one a frame has.
+
+        Where the state is one token there is a prompt per task; where it is text, one per frame.
+        """
         samples, config = self.samples, self._config
         images = dict(zip(samples.cameras, samples.pictures[0], strict=True))
+        still = torch.zeros(config.state_dim)
+        asked = [(task, still) for task in samples.tasks]
+        prompt_of = samples.task
+        if config.state_as_text:
+            pairs = zip(samples.task.tolist(), self._states, strict=True)
+            asked = [(samples.tasks[task], state) for task, state in pairs]
+            prompt_of = torch.arange(len(samples))
         written = []
-        for task in samples.tasks:
+        for task, state in asked:
             given = processor.flow_inputs(
-                images,
-                task,
-                torch.zeros(config.state_dim),
-                self._mask,
-                self._mask,
-                config.horizon,
+                images, task, state, self._mask, self._mask, config.horizon
             )
             written.append(given.input_ids[0])
-        return written
+        return written, prompt_of
 
     def _by_length(self) -> dict[int, Tensor]:
         """Return the places of frames by the length of their prompt."""
-        lengths = torch.tensor([len(ids) for ids in self._prompts])[self.samples.task]
+        lengths = torch.tensor([len(ids) for ids in self._prompts])[self._prompt_of]
         return {
             int(length): (lengths == length).nonzero().flatten() for length in lengths.unique()
         }

@@ -88,7 +88,7 @@ def load_samples(
         tasks += [dataset.tasks.index(task) for task in dataset.tasks_of_frames(number)]
         if TRUTH_KEY in vectors:
             truths.append(torch.from_numpy(vectors[TRUTH_KEY].copy()))
-        for frame in dataset.frames(number):
+        for frame in dataset.frames(number, cameras):
             for index, key in enumerate(cameras):
                 picture = resize(frame.images[key], config.resolution, config.vision.factor, key)
                 if pictures is None:

@@ -26,9 +26,11 @@ from wall_oss_ros.model.processor import Processor, ProcessorSettings
 from wall_oss_ros.training.batches import Batches
 from wall_oss_ros.training.loop import LOG_FILE, Trainer
 from wall_oss_ros.training.objective import Objective, ObjectiveSettings
-from wall_oss_ros.training.samples import load_samples
+from wall_oss_ros.training.sample_cache import cached_samples
 from wall_oss_ros.training.settings import TrainSettings
 from wall_oss_ros.training.start import Start, from_checkpoint, from_scratch
+
+CACHE = "samples"  # in the output folder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -97,7 +99,7 @@ def run(options: argparse.Namespace) -> int:
             continue
         total = sum(dataset.episodes[number].length for number in episodes)
         with tqdm(total=total, unit=" frames", desc=name, leave=False) as bar:
-            samples = load_samples(dataset, episodes, config, bar.update)
+            samples = cached_samples(output / CACHE, dataset, episodes, config, bar.update)
         jitter = settings.jitter if name == TRAIN else 0.0
         found[name] = Batches(samples, processor, config, action, state, jitter)
     objective = Objective(

@@ -77,4 +77,6 @@ def _report(collected: Collected, took_s: float) -> None:
         f"{len(collected.failed)}"
     )
     if collected.still:
-        print(f"never changes in the data, so nothing is learnt of it: {', '.join(collected.still)}")
+        print(
+            f"never changes in the data, so nothing is learnt of it: {', '.join(collected.still)}"
+        )

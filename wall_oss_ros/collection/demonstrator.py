@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from wall_oss_ros.collection.disturbance import Disturbance
 from wall_oss_ros.core import action_space
 from wall_oss_ros.core.chunk import NANOSECONDS, PolicyOutput
 from wall_oss_ros.core.contract import RobotContract
@@ -16,7 +17,6 @@ from wall_oss_ros.core.pose import Pose
 from wall_oss_ros.core.relative import absolute_actions, relative_actions
 from wall_oss_ros.core.rotation import Array, matrix_from_rot6d, rot6d_from_matrix
 from wall_oss_ros.core.task import TaskState
-from wall_oss_ros.collection.disturbance import Disturbance
 from wall_oss_ros.policies.instructions import parse
 from wall_oss_ros.policies.scripted import ScriptedPolicy
 

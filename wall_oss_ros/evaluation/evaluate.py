@@ -82,9 +82,7 @@ class Arena:
     def __init__(self, candidate: Candidate) -> None:
         contract = load_contract(candidate.robot)
         self._candidate, self._robot = candidate, SimRobot(contract)
-        policy = make_policy(
-            candidate.policy, contract, candidate.checkpoint, candidate.settings
-        )
+        policy = make_policy(candidate.policy, contract, candidate.checkpoint, candidate.settings)
         blank = dict.fromkeys(contract.cameras, np.zeros((4, 4, 3), np.uint8))
         self._cameras: SimCameras | None = None
         if candidate.image_size or candidate.films:

@@ -67,9 +67,7 @@ def rows(outcomes: Sequence[Outcome], rng: np.random.Generator) -> tuple[Row, ..
     return tuple(_row(key, group, rng) for key, group in sorted(groups.items()))
 
 
-def _row(
-    key: tuple[str, str, float], group: Sequence[Outcome], rng: np.random.Generator
-) -> Row:
+def _row(key: tuple[str, str, float], group: Sequence[Outcome], rng: np.random.Generator) -> Row:
     progress = [outcome.progress for outcome in group]
     successes = [outcome for outcome in group if outcome.success]
     chunks = sum(outcome.chunks for outcome in group)

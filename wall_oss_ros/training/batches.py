@@ -137,6 +137,4 @@ class Batches:
     def _by_length(self) -> dict[int, Tensor]:
         """Return the places of frames by the length of their prompt."""
         lengths = torch.tensor([len(ids) for ids in self._prompts])[self._prompt_of]
-        return {
-            int(length): (lengths == length).nonzero().flatten() for length in lengths.unique()
-        }
+        return {int(length): (lengths == length).nonzero().flatten() for length in lengths.unique()}

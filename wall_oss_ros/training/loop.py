@@ -194,9 +194,7 @@ class Trainer:
             )
         return {f"val_{name}": value for name, value in asdict(errors).items()}
 
-    def _log(
-        self, row: Mapping[str, float], report: Callable[[Mapping[str, float]], None]
-    ) -> None:
+    def _log(self, row: Mapping[str, float], report: Callable[[Mapping[str, float]], None]) -> None:
         if not self._accelerator.is_main_process:
             return
         full = {"step": self.progress.step, "seconds": self.progress.seconds, **row}

@@ -27,13 +27,13 @@ SMALL = ModelConfig(
     horizon=32,
     resolution=112,
     vision=VisionConfig(
-        depth=4,
+        depth=3,
         hidden_size=128,
         intermediate_size=256,
         num_heads=4,
         out_hidden_size=192,
         window_size=56,
-        fullatt_block_indexes=(1, 3),
+        fullatt_block_indexes=(1, 2),
     ),
 )
 SIZES: Mapping[str, ModelConfig] = {"small": SMALL}

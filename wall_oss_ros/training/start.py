@@ -140,5 +140,3 @@ def _moving(action: Mapping[str, Sequence[float]]) -> frozenset[str]:
     return frozenset(
         field.part for field in action_space.FIELDS if bool(moves[field.columns].any())
     )
-
-

@@ -1,13 +1,14 @@
 """A small byte-pair vocabulary, trained on the words of a task and laid out as Qwen2.5-VL's.
 
 The pattern that splits words, the byte-level alphabet and the special tokens are those of the
-published tokenizer, so prompts are
-written by the same processor. Any text can be encoded; what the task does not say costs more tokens.
+published tokenizer, so prompts are written by the same processor. Any text can be encoded; what the
+task does not say costs more tokens.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -72,6 +73,8 @@ def write_vocabulary(folder: Path, instructions: Iterable[str], cameras: Iterabl
         initial_alphabet=sorted(ByteLevel.alphabet()),
     )
     backend.train_from_iterator(_texts(sorted(set(instructions)), tuple(cameras)), trainer)
+    phrases = _phrases(tuple(cameras))
+    backend.add_tokens([AddedToken(text, special=False, normalized=False) for text in phrases])
     backend.add_tokens([AddedToken(name, special=True, normalized=False) for name in _SPECIAL])
     (folder / "tokenizer.json").write_text(backend.to_str(), encoding="utf-8")
     settings = {
@@ -83,6 +86,19 @@ def write_vocabulary(folder: Path, instructions: Iterable[str], cameras: Iterabl
         "unk_token": None,
     }
     (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=1), encoding="utf-8")
+
+
+def _phrases(cameras: tuple[str, ...]) -> list[str]:
+    """Return what every prompt says, as one token each: half of a prompt of the task would be that.
+
+    Line breaks and the words of an instruction stay apart.
+    """
+    settings = PromptSettings()
+    texts = [*observation(cameras, "{}", settings), ASK_ACTION, ASK_TEXT, ANSWER]
+    pattern = "|".join(map(re.escape, (*_SPECIAL, "{}", "\n")))
+    pieces = [piece for text in texts for piece in re.split(pattern, text)]
+    # A piece of one word is a token anyway, and would be found in the middle of others.
+    return list(dict.fromkeys(piece for piece in pieces if len(piece.split()) > 1))
 
 
 def _texts(instructions: list[str], cameras: tuple[str, ...]) -> Iterable[str]:

@@ -1,4 +1,4 @@
-"""``wall-oss evaluate``: a policy in simulation, episode by episode, without DDS and without clocks."""
+"""``wall-oss evaluate``: a policy in simulation, episode by episode, on simulated time."""
 
 from __future__ import annotations
 

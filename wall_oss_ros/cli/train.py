@@ -22,10 +22,11 @@ try:
 except ImportError as error:
     raise ModelError(f"{error}; pip install 'wall_oss_ros[model,train]'") from None
 
+from wall_oss_ros.model.layers import call
 from wall_oss_ros.model.processor import Processor, ProcessorSettings
 from wall_oss_ros.training.batches import Batches
 from wall_oss_ros.training.loop import LOG_FILE, Trainer
-from wall_oss_ros.training.objective import Objective, ObjectiveSettings
+from wall_oss_ros.training.objective import Objective, ObjectiveSettings, compiled
 from wall_oss_ros.training.sample_cache import cached_samples
 from wall_oss_ros.training.settings import TrainSettings
 from wall_oss_ros.training.start import Start, from_checkpoint, from_scratch
@@ -56,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--validate-every", type=int, default=usual.validate_every)
     add("--save-every", type=int, default=usual.save_every)
     add("--threads", type=int, default=0, help="of the processor; 0: as many as torch thinks")
+    add("--compile", action="store_true", help="compile blocks first: half a minute, then faster")
     add("--resume", action="store_true", help="go on from the state in the output folder")
 
 
@@ -107,6 +109,7 @@ def run(options: argparse.Namespace) -> int:
         ObjectiveSettings(
             draws=options.draws, truth=options.truth, truth_dim=found[TRAIN].truth_dim
         ),
+        compiled() if options.compile else call,
     )
     trainer = Trainer(
         start,

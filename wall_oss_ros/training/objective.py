@@ -14,10 +14,13 @@ from torch.nn import functional
 
 from wall_oss_ros.model.decoder import ACTION, Growing, ReadOnly
 from wall_oss_ros.model.inputs import FlowInputs
+from wall_oss_ros.model.layers import Run, call
 from wall_oss_ros.model.wall_oss import WallOssModel
 
 # Times are (1 - Beta(1.5, 1)) * scale in the published recipe: more of them near the noise.
 _BETA = (1.5, 1.0)
+# Kinds of block times lengths of prompts; dynamo's own limit of 8 is for one function.
+_MOST_COMPILED = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +62,30 @@ class Draw:
     times: Tensor
 
 
+def compiled() -> Run:
+    """Return a call that compiles each kind of block once per shape; all layers share the code.
+
+    On a processor the small model takes 0.36 s instead of 0.59 s of its time for a step.
+    """
+    torch._dynamo.config.recompile_limit = _MOST_COMPILED
+    run: Run = torch.compile(call, dynamic=False)
+    return run
+
+
 class Objective(nn.Module):
     """A model and its loss, as one module that can be wrapped for several devices.
 
     Args:
         model: what is trained; its parameters need gradients.
         settings: parts of the loss.
+        run: how a block of the model is called, e.g. a compiled `layers.call`.
     """
 
-    def __init__(self, model: WallOssModel, settings: ObjectiveSettings) -> None:
+    def __init__(
+        self, model: WallOssModel, settings: ObjectiveSettings, run: Run = call
+    ) -> None:
         super().__init__()
-        self.model, self.settings = model, settings
+        self.model, self.settings, self._run = model, settings, run
         self.truth_head: nn.Module | None = None
         if settings.truth and settings.truth_dim:
             width = model.config.hidden_size
@@ -100,13 +116,13 @@ class Objective(nn.Module):
     def _read(self, inputs: FlowInputs) -> tuple[list[ReadOnly], Tensor]:
         """Return the prompt's memories, and (B, hidden) at its last token before the last layer."""
         model = self.model
-        x = model.embed_prompt(inputs)
+        x = model.embed_prompt(inputs, self._run)
         memories = [Growing() for _ in model.model.layers]
         rope = model.model.rope(inputs.positions[:, :1, : inputs.prompt.shape[1]])
         seen = [x]
 
         def keep(layer: nn.Module, *given: object) -> Tensor:
-            out: Tensor = layer(*given)
+            out: Tensor = self._run(layer, *given)
             seen[0] = out
             return out
 
@@ -131,7 +147,7 @@ class Objective(nn.Module):
         rows = functional.pad(rows, (0, width - rows.shape[-1]))
         rows = rows.to(model.model.embed_tokens.weight.dtype)
         seen = model.action_mask(prompt, inputs.horizon)
-        hidden = model.model(rows, ACTION, rope, shared, seen)
+        hidden = model.model(rows, ACTION, rope, shared, seen, run=self._run)
         out = head.action_proj_back(hidden[..., : head.inner].float())
         error = out - actions if config.predict_x else out - (actions - draw.noise)
         return (error.square() * mask).sum() / mask.sum()

@@ -1,7 +1,7 @@
 """A dataset in memory as training reads it: pictures at the model's size, chunks, prompts.
 
-The chunk of frame t is the actions of t, t + 1, ... relative to the state of t. Behind the end of an
-episode the last action holds, as the robot does when its rows run out.
+The chunk of frame t is the actions of t, t + 1, ... relative to the state of t. Behind the end of
+an episode the last action holds, as the robot does when its rows run out.
 """
 
 from __future__ import annotations

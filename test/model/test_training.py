@@ -149,10 +149,10 @@ def test_several_draws_of_one_prompt_are_the_mean_of_one_each(tokenizer: Tokeniz
     both, batch, draw = drawn(model, batches, draws=2)
     single = Objective(model, ObjectiveSettings(draws=1))
     alone = [
-        float(single(batch, Draw(draw.noise[part::2], draw.times[part::2]))["flow"])
+        single(batch, Draw(draw.noise[part::2], draw.times[part::2]))["flow"].item()
         for part in range(2)
     ]
-    assert float(both(batch, draw)["flow"]) == pytest.approx(sum(alone) / 2, rel=1e-5)
+    assert both(batch, draw)["flow"].item() == pytest.approx(sum(alone) / 2, rel=1e-5)
 
 
 def test_the_loss_is_that_of_the_velocity_that_a_robot_runs(tokenizer: Tokenizer) -> None:
@@ -169,7 +169,7 @@ def test_the_loss_is_that_of_the_velocity_that_a_robot_runs(tokenizer: Tokenizer
         velocity = model.velocity_of(one.inputs, memories)(x, time[0])
     wrong = (velocity - (one.actions - draw.noise)).square() * one.inputs.dof_mask
     expected = wrong.sum() / one.inputs.dof_mask.sum()
-    assert float(loss) == pytest.approx(float(expected), rel=1e-4)
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-4)
 
 
 def test_masked_dimensions_are_not_learnt_and_end_at_the_normalised_zero(
@@ -287,7 +287,8 @@ def test_a_written_configuration_reads_as_the_same(config: ModelConfig) -> None:
 
 
 def test_the_vocabulary_writes_the_task_short_and_digits_alone(tokenizer: Tokenizer) -> None:
-    assert len(tokenizer.encode("pick up the red cube")) == 5
+    # A word at the beginning of a text is another one than behind a space, and not in the task.
+    assert len(tokenizer.encode(": pick up the red cube")) == 6
     assert len(tokenizer.encode(" 10 255 9\n")) == 10
     assert tokenizer.decode(tokenizer.encode("Überraschung, 3!")) == "Überraschung, 3!"
     ids = {tokenizer.action_id, tokenizer.state_id, tokenizer.image_id, tokenizer.im_end_id}

@@ -6,6 +6,7 @@ import argparse
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -51,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--rate", type=float, default=usual.rate, help="highest learning rate")
     add("--jitter", type=float, default=usual.jitter, help="brightness and contrast, as a share")
     add("--truth", type=float, default=0.1, help="weight of the named object's place; 0: without")
+    add("--plain-rows", action="store_true", help="squared errors as they are, far rows the most")
     add("--freeze", action="append", default=[], metavar="NAME", help="e.g. visual. or model.")
     add("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
     add("--seed", type=int, default=0)
@@ -101,7 +103,11 @@ def run(options: argparse.Namespace) -> int:
             continue
         total = sum(dataset.episodes[number].length for number in episodes)
         with tqdm(total=total, unit=" frames", desc=name, leave=False) as bar:
-            samples = cached_samples(output / CACHE, dataset, episodes, config, bar.update)
+
+            def count(frames: int, bar: Any = bar) -> None:
+                bar.update(frames)
+
+            samples = cached_samples(output / CACHE, dataset, episodes, config, count)
         jitter = settings.jitter if name == TRAIN else 0.0
         found[name] = Batches(samples, processor, config, action, state, jitter)
     objective = Objective(
@@ -110,6 +116,7 @@ def run(options: argparse.Namespace) -> int:
             draws=options.draws, truth=options.truth, truth_dim=found[TRAIN].truth_dim
         ),
         compiled() if options.compile else call,
+        None if options.plain_rows else found[TRAIN].row_weights(),
     )
     trainer = Trainer(
         start,

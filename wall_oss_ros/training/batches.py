@@ -17,6 +17,9 @@ from wall_oss_ros.model.rope import position_ids
 from wall_oss_ros.training.objective import Batch
 from wall_oss_ros.training.samples import Samples, patch_grids
 
+# Of a normalised number: less is noise, and not worth more attention.
+_LEAST_VARIANCE = 0.01
+
 
 class Batches:
     """Draws batches; prompts in them are written by the processor that a robot uses.
@@ -52,6 +55,15 @@ class Batches:
             self.truth_dim = samples.truth.shape[1]
         self._prompts, self._prompt_of = self._written(processor)
         self._places = self._by_length()
+
+    def row_weights(self) -> Tensor:
+        """Return (H, D) weights that make every row and dimension of a chunk count alike, mean 1.
+
+        The first rows, which a robot follows, go a few millimetres, the last ones half a metre; in
+        squared errors the last ones would be all that counts.
+        """
+        weights = 1.0 / (self._chunks.var(dim=0) + _LEAST_VARIANCE)
+        return weights / weights[:, self._mask > 0].mean()
 
     def draw(self, size: int, generator: torch.Generator) -> Batch:
         """Return a random batch.

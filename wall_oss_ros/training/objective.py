@@ -79,13 +79,19 @@ class Objective(nn.Module):
         model: what is trained; its parameters need gradients.
         settings: parts of the loss.
         run: how a block of the model is called, e.g. a compiled `layers.call`.
+        weights: (H, D) of the squared errors, see `Batches.row_weights`; None for all alike.
     """
 
     def __init__(
-        self, model: WallOssModel, settings: ObjectiveSettings, run: Run = call
+        self,
+        model: WallOssModel,
+        settings: ObjectiveSettings,
+        run: Run = call,
+        weights: Tensor | None = None,
     ) -> None:
         super().__init__()
         self.model, self.settings, self._run = model, settings, run
+        self.register_buffer("_weights", weights, persistent=False)
         self.truth_head: nn.Module | None = None
         if settings.truth and settings.truth_dim:
             width = model.config.hidden_size
@@ -150,4 +156,6 @@ class Objective(nn.Module):
         hidden = model.model(rows, ACTION, rope, shared, seen, run=self._run)
         out = head.action_proj_back(hidden[..., : head.inner].float())
         error = out - actions if config.predict_x else out - (actions - draw.noise)
+        if self._weights is not None:
+            mask = mask * self._weights
         return (error.square() * mask).sum() / mask.sum()

@@ -52,7 +52,9 @@ def cached_samples(
         return samples
     with safe_open(str(file), framework="pt") as stored:
         about = stored.metadata()
-        found = {name: stored.get_tensor(name) for name in stored.keys()}
+        # Copied, for what is mapped from a file is read from the disk again and again where memory
+        # is short, and batches draw their frames from everywhere.
+        found = {name: stored.get_tensor(name).clone() for name in stored.keys()}
     return Samples(
         cameras=tuple(json.loads(about["cameras"])),
         tasks=tuple(json.loads(about["tasks"])),

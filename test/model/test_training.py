@@ -322,7 +322,7 @@ def _trainer(
     resume: bool = False,
 ) -> Trainer:
     settings = TrainSettings(
-        steps=steps, batch=2, warm_up=1, validate_every=2, save_every=2, frozen=frozen
+        steps=steps, batch=2, warm_up=1, validate_every=2, measured=4, save_every=2, frozen=frozen
     )
     start = Start(model, Tokenizer.load(words), words, "key")
     objective = Objective(model, ObjectiveSettings(draws=2, truth_dim=batches.truth_dim))

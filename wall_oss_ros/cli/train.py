@@ -104,10 +104,10 @@ def run(options: argparse.Namespace) -> int:
         total = sum(dataset.episodes[number].length for number in episodes)
         with tqdm(total=total, unit=" frames", desc=name, leave=False) as bar:
 
-            def count(frames: int, bar: Any = bar) -> None:
+            def advance(frames: int, bar: Any = bar) -> None:
                 bar.update(frames)
 
-            samples = cached_samples(output / CACHE, dataset, episodes, config, count)
+            samples = cached_samples(output / CACHE, dataset, episodes, config, advance)
         jitter = settings.jitter if name == TRAIN else 0.0
         found[name] = Batches(samples, processor, config, action, state, jitter)
     objective = Objective(

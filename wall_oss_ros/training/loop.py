@@ -33,7 +33,6 @@ COLUMNS = (
     *("step", "seconds", "rate", "loss", "flow", "truth"),
     *("val_near_mm", "val_far_mm", "val_still_mm", "val_gripper"),
 )
-_MEASURED = 256  # frames of the validation split at each look
 
 
 class Progress:
@@ -188,7 +187,7 @@ class Trainer:
                 model,
                 self._validation,
                 model.normalizers.action[key],
-                count=_MEASURED,
+                count=self._settings.measured,
                 size=min(32, self._settings.batch),
                 generator=torch.Generator().manual_seed(0),
             )

@@ -91,6 +91,7 @@ class Objective(nn.Module):
     ) -> None:
         super().__init__()
         self.model, self.settings, self._run = model, settings, run
+        self._weights: Tensor | None
         self.register_buffer("_weights", weights, persistent=False)
         self.truth_head: nn.Module | None = None
         if settings.truth and settings.truth_dim:

@@ -25,6 +25,7 @@ class TrainSettings:
         jitter: brightness and contrast of pictures, as a share.
         frozen: parameters whose names begin with one of these do not change, e.g. "visual.".
         validate_every: updates between two looks at the validation split.
+        measured: frames of it at each look.
         save_every: updates between two checkpoints.
         seed: of weights, order, noise and times.
     """
@@ -41,6 +42,7 @@ class TrainSettings:
     jitter: float = 0.1
     frozen: tuple[str, ...] = ()
     validate_every: int = 500
+    measured: int = 256
     save_every: int = 500
     seed: int = 0
 
@@ -50,7 +52,7 @@ class TrainSettings:
         Raises:
             ModelError: naming the setting.
         """
-        for name in ("steps", "batch", "accumulate", "validate_every", "save_every"):
+        for name in ("steps", "batch", "accumulate", "validate_every", "measured", "save_every"):
             if getattr(self, name) < 1:
                 raise ModelError(f"{name} is {getattr(self, name)}; expected 1 or more")
         for name in ("minutes", "decay", "jitter", "warm_up", "seed"):

@@ -70,10 +70,11 @@ def run(options: argparse.Namespace) -> int:
     with tqdm(total=len(cases), unit=" episodes", disable=options.quiet, leave=False) as bar:
         for outcome in evaluate(candidate, cases, frozenset(options.film), options.workers):
             outcomes.append(outcome)
+            # After each, so that what is interrupted is not lost.
+            write_episodes(outcomes, output / "episodes.csv")
             bar.update()
             bar.set_postfix_str(f"{np.mean([o.progress for o in outcomes]):.0f} mean progress")
     found = rows(outcomes, np.random.default_rng(0))
-    write_episodes(outcomes, output / "episodes.csv")
     plot(found, output / "evaluation.png")
     print(table(found))
     print(f"every episode: {output / 'episodes.csv'}; plot: {output / 'evaluation.png'}")

@@ -52,6 +52,8 @@ EXTRAS = {
     # Episodes: recording (rosbags, mcap), datasets (av, pyarrow), the plots of a replay.
     "data": ["rosbags", "mcap", "av", "pyarrow", "matplotlib", "tqdm"],
     "model": ["torch", "transformers", "tokenizers", "safetensors"],
+    # Training, beside `model` and `data`: several devices are its business.
+    "train": ["accelerate"],
     "view": ["viser"],
     "dev": [
         "pytest",

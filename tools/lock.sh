@@ -46,8 +46,8 @@ compile kilted.txt --constraints requirements/kilted-extras.txt \
   setup.py --extra sim --extra data --extra dev requirements/kilted.in
 grep -v '^ros-' requirements/kilted.txt > "$tmp/not-ros.txt"
 compile jazzy.txt "$@" --constraints "$tmp/not-ros.txt" setup.py --extra sim --extra data --extra dev requirements/jazzy.in
-# Of setup.py the extra alone, for uv would add what every robot needs.
-"$tmp/uv/bin/python" -c 'import setup; print(*setup.EXTRAS["model"], sep="\n")' > "$tmp/model.in"
+# Of setup.py the extras alone, for uv would add what every robot needs.
+"$tmp/uv/bin/python" -c 'import setup; print(*setup.EXTRAS["model"], *setup.EXTRAS["train"], sep="\n")' > "$tmp/model.in"
 compile model.txt "$@" --constraints requirements/kilted-extras.txt "$tmp/model.in" requirements/model.in \
   --no-emit-package numpy --no-emit-package pyyaml --no-emit-package setuptools
 "$tmp/uv/bin/python" -c 'import setup; print(*setup.EXTRAS["view"], sep="\n")' > "$tmp/view.in"

@@ -38,6 +38,12 @@ MAY_IMPORT: dict[str, tuple[set[str], set[str]]] = {
     ),
     "view": ({"core", "kinematics", "sim"}, {"numpy", "viser"}),
     "model": ({"core"}, {"numpy", "torch", "safetensors", "transformers"}),
+    "collection": ({"core", "data", "policies", "sim"}, {"numpy"}),
+    "training": (
+        {"core", "data", "model"},
+        {"numpy", "torch", "safetensors", "tokenizers", "accelerate"},
+    ),
+    "evaluation": ({"core", "policies", "sim"}, {"numpy", "matplotlib"}),
 }
 # Folders that know ROS may import any package, but of ours only these.
 KNOW_ROS: dict[str, set[str]] = {

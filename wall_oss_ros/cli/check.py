@@ -48,7 +48,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--normalizer-key", help="of the statistics; needed where the checkpoint has several")
     add("--steps", type=int, default=10, help="Euler steps")
     add("--seed", type=int, default=0, help="of the noise")
-    add("--resolution", type=int, default=448, help="long side of the pictures [px]; -1: as is")
+    add(
+        "--resolution",
+        type=int,
+        default=0,
+        help="long side of the pictures [px]; -1: as is, 0: as the checkpoint says",
+    )
     add("--state-bins", type=int, default=256, help="steps of the state in the prompt")
     add("--raw-camera-names", action="store_true", help="'face_view', not 'front view'")
     add(
@@ -71,6 +76,7 @@ def run(options: argparse.Namespace) -> int:
         raise ModelError(f"--steps: got {options.steps}; expected 1 or more")
     try:
         from wall_oss_ros.model import WallOssModel
+        from wall_oss_ros.model.config_file import config_from, read_config
         from wall_oss_ros.model.description import describe_model, describe_prompt
         from wall_oss_ros.model.device import pick_device, pick_dtype
         from wall_oss_ros.model.engine import Engine
@@ -80,14 +86,16 @@ def run(options: argparse.Namespace) -> int:
         from wall_oss_ros.model.trial import try_out
     except ImportError as error:
         raise ModelError(f"{error}; pip install 'wall_oss_ros[model]'") from None
+    stated = config_from(read_config(folder / "config.json"))
     settings = ProcessorSettings(
-        resolution=options.resolution,
+        resolution=options.resolution or stated.resolution,
         state_bins=options.state_bins,
         raw_camera_names=options.raw_camera_names,
         camera_labels=_words(options.camera_label),
         system_prompt=options.system_prompt or SYSTEM_PROMPT,
     )
-    images = _images(options, contract)  # a resolution is checked by now
+    # A resolution is checked by now.
+    images = _images(options, contract, settings.resolution, stated.cameras)
     device = pick_device(options.device)
     dtype = pick_dtype(options.dtype or "auto", device)
     model = WallOssModel.from_pretrained(folder, dtype=dtype, device=device)
@@ -132,16 +140,21 @@ def _folder(name: str) -> Path:
     raise CheckpointError(f"{folder} {found}; expected a folder as published: {', '.join(_FILES)}")
 
 
-def _images(options: argparse.Namespace, contract: RobotContract | None) -> dict[str, Pixels]:
-    """Return a picture for every camera, in the model's order."""
+def _images(
+    options: argparse.Namespace,
+    contract: RobotContract | None,
+    resolution: int,
+    cameras: tuple[str, ...],
+) -> dict[str, Pixels]:
+    """Return a picture for every camera that the model sees, in its order."""
     given = read_pictures(options.image)
     if contract is None and given:
         return given
-    labels: tuple[str, ...] = _CAMERAS
-    if contract is not None:
+    labels: tuple[str, ...] = cameras or _CAMERAS
+    if contract is not None and not cameras:
         labels = tuple(camera.label for camera in contract.cameras.values())
     if not given:
-        edge = options.resolution if options.resolution > 0 else 448
+        edge = resolution if resolution > 0 else 448
         return {label: made_up_picture(index, edge) for index, label in enumerate(labels)}
     if set(given) != set(labels):
         raise ModelError(

@@ -61,8 +61,9 @@ class PolicySession:
         *,
         first_epoch: int,
         enabled: bool,
+        loaded: bool = False,
     ) -> None:
-        """Create a session that is still loading.
+        """Create a session that is still loading, unless the back end was loaded before.
 
         Args:
             contract: the robot.
@@ -71,13 +72,14 @@ class PolicySession:
             first_epoch: larger than any epoch of an earlier process, e.g. seconds of the clock, so
                 that a restarted policy is not taken for an old one.
             enabled: whether it may think from the start.
+            loaded: whether the back end is loaded; then `load` need not be called.
         """
         self._contract = contract
         self._policy = policy
         self._settings = settings
         self._lock = threading.Lock()
         self._enabled = enabled
-        self._loaded = False
+        self._loaded = loaded
         self._fault = ""
         self._failures_in_row = 0
         self._last_error = ""

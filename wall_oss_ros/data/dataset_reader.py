@@ -151,8 +151,12 @@ class Dataset:
             )
         return tuple(self.tasks[number] for number in numbers)
 
-    def frames(self, episode: int) -> Iterator[Frame]:
+    def frames(self, episode: int, cameras: Sequence[str] | None = None) -> Iterator[Frame]:
         """Yield the frames of an episode in their order, decoding one after the other.
+
+        Args:
+            episode: its number.
+            cameras: features whose pictures are decoded; None for all.
 
         Raises:
             DatasetError: as `vectors`, and if a video is missing or damaged or lacks a picture.
@@ -161,16 +165,16 @@ class Dataset:
         table, _ = self._table(episode, ["timestamp"])
         times_s = table["timestamp"].to_numpy().astype(np.float64)  # (N,)
         row = self._row(episode)
-        cameras: dict[str, Iterator[NDArray[np.uint8]]] = {}
-        for key in self.format.cameras:
+        decoded: dict[str, Iterator[NDArray[np.uint8]]] = {}
+        for key in self.format.cameras if cameras is None else cameras:
             chunk, number, begin_s = (row[f"videos/{key}/{name}"] for name in _VIDEO_COLUMNS)
             path = self._video_path.format(video_key=key, chunk_index=chunk, file_index=number)
             pictures = read_pictures(self.root / path, begin_s + times_s, self.format.fps)
-            cameras[key] = self._sized(pictures, key, self.root / path)
+            decoded[key] = self._sized(pictures, key, self.root / path)
         for place, time_s in enumerate(times_s):
             yield Frame(
                 timestamp_s=float(time_s),
-                images={key: next(pictures) for key, pictures in cameras.items()},
+                images={key: next(pictures) for key, pictures in decoded.items()},
                 vectors={key: values[place] for key, values in vectors.items()},
             )
 

@@ -88,6 +88,7 @@ class ModelConfig:
         slide_masked: masked dimensions slide to their normalised zero; otherwise they run free.
         tied_head: text logits come from the embedding table (no ``lm_head`` of its own).
         horizon: rows of a chunk as trained.
+        resolution: long side of the pictures as trained [px]; -1 leaves them as they come.
         image_token_id: placeholder of one merged image token.
         video_token_id: placeholder of a video token (not supported, recognised).
         vision_start_token_id: before an image.
@@ -95,6 +96,8 @@ class ModelConfig:
         eos_token_id: ends a generated text.
         action_token_id: placeholder of one action row, None if only the token types tell.
         state_token_id: placeholder of the projected state, None for one below the action token.
+        cameras: the model's names of the pictures it was trained with, in order; empty where the
+            checkpoint does not say, and it is shown all that the robot has.
         dof_config: action keys and their widths, in order.
         agent_pos_config: state keys and their widths, in order.
         vision: the vision tower.
@@ -127,6 +130,7 @@ class ModelConfig:
     slide_masked: bool = True
     tied_head: bool = True
     horizon: int = 32
+    resolution: int = 448
     image_token_id: int = 151655
     video_token_id: int = 151656
     vision_start_token_id: int = 151652
@@ -134,6 +138,7 @@ class ModelConfig:
     eos_token_id: int = 151645
     action_token_id: int | None = None
     state_token_id: int | None = None
+    cameras: tuple[str, ...] = ()
     dof_config: Mapping[str, int] = field(default_factory=dict)
     agent_pos_config: Mapping[str, int] = field(default_factory=dict)
     vision: VisionConfig = field(default_factory=VisionConfig)

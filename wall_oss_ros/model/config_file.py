@@ -81,6 +81,9 @@ def config_from(content: Mapping[str, Any]) -> ModelConfig:
         slide_masked=attention_moe,
         tied_head=_flag(content, "tie_word_embeddings", True),
         horizon=_whole(content, "action_horizon_flow", 32),
+        # Not in published files: what ours are trained with.
+        resolution=_whole(content, "resolution", 448, least=-1),
+        cameras=_names(content, "cameras"),
         image_token_id=_whole(content, "image_token_id", 151655, least=0),
         video_token_id=_whole(content, "video_token_id", 151656, least=0),
         vision_start_token_id=_whole(content, "vision_start_token_id", 151652, least=0),
@@ -235,6 +238,13 @@ def _positive(content: Mapping[str, Any], key: str, default: float) -> float:
     if type(value) not in (int, float) or not 0.0 < value < math.inf:
         raise CheckpointError(f"config: {key} is {value!r}; expected a number above 0")
     return float(value)
+
+
+def _names(content: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    value = content.get(key) or []
+    if not isinstance(value, list) or not all(isinstance(name, str) and name for name in value):
+        raise CheckpointError(f"config: {key} is {value!r}; expected a list of names")
+    return tuple(value)
 
 
 def _first(content: Mapping[str, Any], key: str, default: int) -> int:

@@ -21,7 +21,7 @@ from wall_oss_ros.model.decoder import ACTION, Decoder, Growing, Memory, ReadOnl
 from wall_oss_ros.model.flow import FlowHead, Velocity, integrate, sliding, times
 from wall_oss_ros.model.images import patchify
 from wall_oss_ros.model.inputs import FlowInputs, check_flow_inputs, whole
-from wall_oss_ros.model.layers import folded_mask
+from wall_oss_ros.model.layers import Run, call, folded_mask
 from wall_oss_ros.model.normalizer import Normalizers
 from wall_oss_ros.model.text import greedy
 from wall_oss_ros.model.vision import Grid, VisionPlan, VisionTower
@@ -181,14 +181,14 @@ class WallOssModel(nn.Module):
             self._plans[grids] = VisionPlan.of(self.config.vision, grids, self.device)
         return self._plans[grids]
 
-    def embed_prompt(self, inputs: FlowInputs) -> Tensor:
-        """Return (B, P, hidden): words, image tokens and the state token."""
+    def embed_prompt(self, inputs: FlowInputs, run: Run = call) -> Tensor:
+        """Return (B, P, hidden): words, image tokens and the state token; `run` calls a block."""
         x: Tensor = self.model.embed_tokens(inputs.prompt)
         pixels = inputs.pixel_values
         if inputs.images:
             pixels = torch.cat([patchify(i[None], self.config.vision) for i in inputs.images])
         if pixels is not None:
-            image = self.visual(pixels, self.vision_plan(inputs.grids))
+            image = self.visual(pixels, self.vision_plan(inputs.grids), run)
             x = put_images(x, inputs.prompt == self.config.image_token_id, image)
         if inputs.state is not None and inputs.state_mask is not None:
             place = inputs.prompt == inputs.state_token_id

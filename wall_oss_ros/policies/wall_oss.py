@@ -14,7 +14,7 @@ from wall_oss_ros.core import action_space
 from wall_oss_ros.core.chunk import ActionChunk, PolicyOutput, StageTimes
 from wall_oss_ros.core.committed_plan import CommittedPlan
 from wall_oss_ros.core.contract import RobotContract
-from wall_oss_ros.core.errors import ModelError, PolicyError
+from wall_oss_ros.core.errors import ModelError, PolicyError, choices
 from wall_oss_ros.core.observation import Observation
 from wall_oss_ros.core.rotation import Array
 from wall_oss_ros.model import WallOssModel
@@ -80,6 +80,7 @@ class WallOssPolicy:
         self._model = model = WallOssModel.from_pretrained(
             self._checkpoint, dtype=pick_dtype(self._settings.dtype, device), device=device
         )
+        self._cameras = self._cameras_seen(model)
         self._processor = Processor(
             Tokenizer.load(self._checkpoint),
             model.config,
@@ -88,7 +89,7 @@ class WallOssPolicy:
                 camera_labels=self._settings.labels(),
                 raw_camera_names=self._settings.raw_camera_names,
                 state_bins=self._settings.state_bins,
-                resolution=self._settings.resolution,
+                resolution=self._settings.resolution or model.config.resolution,
                 max_length=self._settings.max_length,
             ),
             device,
@@ -136,7 +137,8 @@ class WallOssPolicy:
         """
         begin = time.perf_counter()
         self._slowed = False
-        images = {camera.label: camera.pixels for camera in observation.cameras}
+        there = {camera.label: camera.pixels for camera in observation.cameras}
+        images = {label: there[label] for label in self._cameras}
         if self._settings.subtasks:
             instruction = self._subtask_of(images, instruction, observation.stamp_ns)
         self._prepare(images, instruction)
@@ -218,9 +220,10 @@ class WallOssPolicy:
 
     def _try_out(self, has: NDArray[np.bool_]) -> None:
         """Run a first inference on grey pictures and a middling state, and judge it."""
-        edge = self._settings.resolution if self._settings.resolution > 0 else 448
+        resolution = self._settings.resolution or self._model.config.resolution
+        edge = resolution if resolution > 0 else 448
         grey = np.full((edge, edge, 3), 128, dtype=np.uint8)
-        images = {camera.label: grey for camera in self._contract.cameras.values()}
+        images = dict.fromkeys(self._cameras, grey)
         trial = Trial(
             key=self._key,
             horizon=self._horizon,
@@ -257,6 +260,17 @@ class WallOssPolicy:
             inputs = self._inputs(images, instruction, state.numpy(), still)
             self._slowed |= self._engine.prepare(inputs, guided=self._going_on.guidance)
         self._prepared.add(key)
+
+    def _cameras_seen(self, model: WallOssModel) -> tuple[str, ...]:
+        """Return the labels of the pictures that go to the model, in its order."""
+        there = [camera.label for camera in self._contract.cameras.values()]
+        missing = [label for label in model.config.cameras if label not in there]
+        if missing:
+            raise PolicyError(
+                f"the checkpoint was trained with the pictures {choices(model.config.cameras)}; "
+                f"{self._contract.name} has {choices(there)}"
+            )
+        return model.config.cameras or tuple(there)
 
     def _device(self) -> torch.device:
         try:

@@ -41,7 +41,11 @@ class WallOssSettings(Settings):
         high=2**31 - 1,
     )
     resolution: int = setting(
-        448, "long side of the pictures the model sees [px]; -1: as they come", low=-1, high=4096
+        0,
+        "long side of the pictures the model sees [px]; -1: as they come, 0: as the checkpoint "
+        "says, or 448 where it is silent",
+        low=-1,
+        high=4096,
     )
     state_bins: int = setting(
         256,

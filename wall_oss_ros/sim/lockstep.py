@@ -7,6 +7,7 @@ and tests.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -47,6 +48,8 @@ class Lockstep:
         executor: likewise.
         supervisor: likewise.
         latency_ns: from an observation's capture to the chunk's arrival at the executor [ns].
+        thinking_ms: how long the policy took for each chunk, by the machine's clock [ms].
+        cut_chunks: how many chunks look-ahead did not let pass whole.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class Lockstep:
         render: Callable[[Snapshot], Mapping[str, NDArray[np.uint8]]] | None = None,
         executor: ExecutorSettings | None = None,
         safety: SafetySettings | None = None,
+        look_ahead: bool = True,
     ) -> None:
         """Prepare; nothing moves yet.
 
@@ -71,17 +75,21 @@ class Lockstep:
                 at 64 px. Another size, or something cheaper for a policy that looks at none.
             executor: settings of the chunk executor.
             safety: settings of the supervisor.
+            look_ahead: whether chunks are judged before they are followed, a third of the time that
+                an episode takes. Without it all rows pass; the supervisor judges every command.
         """
         self._contract = contract
         self.robot, self.policy = robot, policy
         self.latency_ns = round(latency_s * NANOSECONDS)
         self._executor_settings = executor or ExecutorSettings()
         self._safety_settings = safety or SafetySettings()
+        self._looks_ahead = look_ahead
         self._render = render or SimCameras(robot.model, tuple(contract.cameras), 64).render
         # One solver each, as in separate processes.
         self._solvers = [MinkKinematics(contract) for _ in range(4)]
         rate_hz = max(camera.rate for camera in contract.cameras.values())
         self._picture_ticks = round(1.0 / (rate_hz * robot.dt_s))
+        self._loaded = False
         self.restart()
 
     def restart(self) -> None:
@@ -90,15 +98,24 @@ class Lockstep:
         contract = self._contract
         self._assembler = ObservationAssembler(contract, sensing, np.asarray, AssemblerSettings())
         self.session = PolicySession(
-            contract, self.policy, PolicySettings(), first_epoch=0, enabled=True
+            contract,
+            self.policy,
+            PolicySettings(),
+            first_epoch=0,
+            enabled=True,
+            loaded=self._loaded,
         )
-        self.session.load()
+        if not self._loaded:
+            self.session.load()
+            self._loaded = True
         self.executor = ChunkExecutor(contract, moving, self._executor_settings)
         boundaries = Boundaries(contract, judging, self._safety_settings.workspace_margin_m)
         rules = rule_set(contract, self._safety_settings, boundaries)
         self.supervisor = SafetySupervisor(contract, judging, rules, self._safety_settings)
         self._look_ahead = LookAhead(contract, looking, boundaries, LookAheadSettings())
         self._on_the_way: list[tuple[int, ActionChunk]] = []
+        self.thinking_ms: list[float] = []
+        self.cut_chunks = 0
         self._tick = 0
 
     def run(
@@ -158,8 +175,10 @@ class Lockstep:
             self.policy.observe_task(self.robot.task_state())
         self.session.committed(self.executor.committed(observation.stamp_ns))
         times = iter((observation.stamp_ns, observation.stamp_ns + self.latency_ns))
+        begin = time.perf_counter()
         chunk = self.session.infer(observation, lambda: next(times))
         if chunk is not None:
+            self.thinking_ms.append((time.perf_counter() - begin) * 1e3)
             self._on_the_way.append((observation.stamp_ns + self.latency_ns, chunk))
 
     def _control(self, now_ns: int, watch: Callable[[RobotCommand], None] | None) -> None:
@@ -181,8 +200,12 @@ class Lockstep:
 
     def _screen(self, chunk: ActionChunk, now_ns: int) -> None:
         """Judge a chunk as the supervisor's look-ahead does, and offer it."""
-        verdict = self._look_ahead.judge(chunk, self.robot.joint_sample().position_of())
-        self.executor.judge(chunk.seq, chunk.epoch, verdict.safe_rows, verdict.reason)
+        safe_rows, reason = chunk.horizon, ""
+        if self._looks_ahead:
+            verdict = self._look_ahead.judge(chunk, self.robot.joint_sample().position_of())
+            safe_rows, reason = verdict.safe_rows, verdict.reason
+            self.cut_chunks += safe_rows < chunk.horizon
+        self.executor.judge(chunk.seq, chunk.epoch, safe_rows, reason)
         self.executor.offer(chunk, now_ns)
 
     def _send(self, command: RobotCommand, dt: float) -> None:

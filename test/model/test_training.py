@@ -1,0 +1,331 @@
+"""Pins: what is trained is the model that is run, and its checkpoint loads as any other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+pytest.importorskip("accelerate", reason="pip install 'wall_oss_ros[model,train]'")
+pytest.importorskip("tokenizers", reason="pip install 'wall_oss_ros[model]'")
+
+from accelerate import Accelerator
+from torch import Tensor
+
+from wall_oss_ros.core import action_space
+from wall_oss_ros.core.errors import ModelError
+from wall_oss_ros.data.training_config import dof_config
+from wall_oss_ros.model import WallOssModel
+from wall_oss_ros.model.config import PUBLISHED, TINY, ExpertConfig, ModelConfig, VisionConfig
+from wall_oss_ros.model.config_file import config_from
+from wall_oss_ros.model.config_json import config_json
+from wall_oss_ros.model.normalizer import Normalizers
+from wall_oss_ros.model.processor import Processor, ProcessorSettings
+from wall_oss_ros.model.random_weights import random_model
+from wall_oss_ros.model.tokenizer import Tokenizer
+from wall_oss_ros.training.average import WeightAverage
+from wall_oss_ros.training.batches import Batches
+from wall_oss_ros.training.loop import LOG_FILE, Trainer
+from wall_oss_ros.training.objective import Batch, Draw, Objective, ObjectiveSettings
+from wall_oss_ros.training.samples import Samples
+from wall_oss_ros.training.settings import TrainSettings
+from wall_oss_ros.training.sizes import SMALL, for_tokenizer
+from wall_oss_ros.training.start import Start
+from wall_oss_ros.training.validation import chunks_of, measure
+from wall_oss_ros.training.vocabulary import write_vocabulary
+
+TASKS = ("pick up the red cube", "lift the blue cube")
+CAMERAS = ("left_wrist_view", "right_wrist_view")
+ARMS = ("left_arm", "left_gripper", "right_arm", "right_gripper")
+SIZE = ModelConfig(
+    hidden_size=32,
+    num_hidden_layers=2,
+    num_attention_heads=2,
+    num_key_value_heads=1,
+    mrope_section=(2, 3, 3),
+    experts=(ExpertConfig(32, 48), ExpertConfig(32, 48)),
+    action_hidden_size=32,
+    state_hidden_size=32,
+    state_as_text=False,
+    predict_x=True,
+    horizon=6,
+    resolution=56,
+    cameras=CAMERAS,
+    dof_config=dof_config(ARMS, relative=True),
+    agent_pos_config=dof_config(action_space.PARTS, relative=False),
+    vision=VisionConfig(
+        depth=2,
+        hidden_size=16,
+        intermediate_size=24,
+        num_heads=2,
+        out_hidden_size=32,
+        window_size=56,
+        fullatt_block_indexes=(1,),
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def words(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("words")
+    write_vocabulary(folder, TASKS, CAMERAS)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tokenizer(words: Path) -> Tokenizer:
+    return Tokenizer.load(words)
+
+
+def samples(frames: int = 12) -> Samples:
+    draw = torch.Generator().manual_seed(3)
+    return Samples(
+        cameras=CAMERAS,
+        pictures=torch.randint(0, 256, (frames, 2, 56, 56, 3), dtype=torch.uint8, generator=draw),
+        states=torch.rand(frames, 26, generator=draw),
+        chunks=torch.rand(frames, SIZE.horizon, 26, generator=draw) - 0.5,
+        tasks=TASKS,
+        task=torch.arange(frames) % 2,
+        truth=torch.rand(frames, 5, generator=draw),
+    )
+
+
+def statistics() -> Normalizers:
+    return Normalizers.of(
+        {
+            "action": {"key": ([-0.5] * 26, [1.0] * 26)},
+            "state": {"key": ([0.0] * 26, [1.0] * 26)},
+        }
+    )
+
+
+def made(tokenizer: Tokenizer, **changes: object) -> tuple[WallOssModel, Batches]:
+    config = for_tokenizer(replace(SIZE, **changes), tokenizer)
+    model = random_model(config, seed=1)
+    model.normalizers = statistics()
+    for parameter in model.parameters():
+        parameter.requires_grad_(True)
+    settings = ProcessorSettings(resolution=config.resolution)
+    found = statistics()
+    batches = Batches(
+        samples(),
+        Processor(tokenizer, config, settings),
+        config,
+        found.action["key"],
+        found.state["key"],
+    )
+    return model, batches
+
+
+def drawn(model: WallOssModel, batches: Batches, draws: int = 2) -> tuple[Objective, Batch, Draw]:
+    generator = torch.Generator().manual_seed(0)
+    objective = Objective(model, ObjectiveSettings(draws=draws, truth_dim=batches.truth_dim))
+    batch = batches.draw(3, generator)
+    return objective, batch, objective.draw(batch, generator)
+
+
+@pytest.mark.parametrize("changes", [{}, {"predict_x": False}, {"state_as_text": True}])
+def test_the_loss_of_a_tiny_batch_goes_down(
+    tokenizer: Tokenizer, changes: Mapping[str, object]
+) -> None:
+    objective, batch, draw = drawn(*made(tokenizer, **changes))
+    optimizer = torch.optim.AdamW(objective.parameters(), 3e-3)
+    losses = []
+    for _ in range(40):
+        parts = objective(batch, draw)
+        optimizer.zero_grad()
+        parts["loss"].backward()
+        optimizer.step()
+        losses.append({name: float(value.detach()) for name, value in parts.items()})
+    assert losses[-1]["flow"] < 0.5 * losses[0]["flow"]
+    assert losses[-1]["truth"] < 0.5 * losses[0]["truth"]
+
+
+def test_several_draws_of_one_prompt_are_the_mean_of_one_each(tokenizer: Tokenizer) -> None:
+    model, batches = made(tokenizer)
+    both, batch, draw = drawn(model, batches, draws=2)
+    single = Objective(model, ObjectiveSettings(draws=1))
+    alone = [
+        single(batch, Draw(draw.noise[part::2], draw.times[part::2]))["flow"].item()
+        for part in range(2)
+    ]
+    assert both(batch, draw)["flow"].item() == pytest.approx(sum(alone) / 2, rel=1e-5)
+
+
+def test_the_loss_is_that_of_the_velocity_that_a_robot_runs(tokenizer: Tokenizer) -> None:
+    """One Euler step from the drawn point gives the action less the error that is punished."""
+    model, batches = made(tokenizer, predict_x=False)
+    objective, batch, draw = drawn(model, batches, draws=1)
+    time = draw.times[:1]
+    draw = Draw(draw.noise[:1], time)
+    one = _first(batch)
+    loss = objective(one, draw)["flow"]
+    with torch.no_grad():
+        memories = model.encode_prompt(one.inputs, model.embed_prompt(one.inputs))
+        x = (1 - time) * draw.noise + time * one.actions
+        velocity = model.velocity_of(one.inputs, memories)(x, time[0])
+    wrong = (velocity - (one.actions - draw.noise)).square() * one.inputs.dof_mask
+    expected = wrong.sum() / one.inputs.dof_mask.sum()
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+def test_masked_dimensions_are_not_learnt_and_end_at_the_normalised_zero(
+    tokenizer: Tokenizer,
+) -> None:
+    model, batches = made(tokenizer)
+    objective, batch, draw = drawn(model, batches)
+    assert torch.equal(batch.actions[..., 20:], torch.zeros_like(batch.actions[..., 20:]))
+    objective(batch, draw)["flow"].backward()
+    gradient = model.action_preprocessor.action_proj_back.weight.grad
+    assert gradient is not None
+    assert float(gradient[20:].abs().max()) == 0.0 < float(gradient[:20].abs().min())
+
+
+def test_a_trained_checkpoint_loads_and_gives_the_same_chunks(
+    tokenizer: Tokenizer, words: Path, tmp_path: Path
+) -> None:
+    model, batches = made(tokenizer)
+    trainer = _trainer(model, batches, words, tmp_path)
+    clock = iter(float(second) for second in range(1000))
+    rows: list[Mapping[str, float]] = []
+    trainer.run(lambda: next(clock), rows.append)
+    assert [row["step"] for row in rows] == [2, 4] and rows[-1]["val_near_mm"] > 0
+    assert len((tmp_path / LOG_FILE).read_text(encoding="utf-8").splitlines()) == 3
+    loaded = WallOssModel.from_pretrained(tmp_path)
+    assert loaded.config == model.config
+    assert set(loaded.normalizers.action) == set(loaded.normalizers.state) == {"key"}
+    Processor(Tokenizer.load(tmp_path), loaded.config, ProcessorSettings(resolution=56))
+    with torch.no_grad():
+        for name, value in model.named_parameters():
+            value.copy_(trainer.average.values[name])
+    inputs = batches.draw(2, torch.Generator().manual_seed(5)).inputs
+    inputs.noise.normal_(generator=torch.Generator().manual_seed(6))
+    target = torch.zeros(26)
+    ours, theirs = (chunks_of(each.eval(), inputs, target) for each in (model, loaded))
+    assert torch.allclose(ours, theirs, atol=0.05)  # the file is bfloat16
+
+
+def test_a_training_goes_on_where_it_was(tokenizer: Tokenizer, words: Path, tmp_path: Path) -> None:
+    _trainer(*made(tokenizer), words, tmp_path).run(lambda: 0.0)
+    model, batches = made(tokenizer)
+    again = _trainer(model, batches, words, tmp_path, steps=6, resume=True)
+    assert again.progress.step == 4
+    again.run(lambda: 0.0)
+    assert again.progress.step == 6
+    with pytest.raises(ModelError, match="to go on from"):
+        _trainer(model, batches, words, tmp_path / "nowhere", resume=True)
+
+
+def test_frozen_parts_do_not_change(tokenizer: Tokenizer, words: Path, tmp_path: Path) -> None:
+    model, batches = made(tokenizer)
+    before = {name: value.detach().clone() for name, value in model.named_parameters()}
+    _trainer(model, batches, words, tmp_path, frozen=("visual.", "model.")).run(lambda: 0.0)
+    changed = {name.split(".")[0] for name, value in model.named_parameters()
+               if not torch.equal(value, before[name])}  # fmt: skip
+    assert changed == {"action_preprocessor"}
+    with pytest.raises(ModelError, match="nothing is left"):
+        _trainer(model, batches, words, tmp_path, frozen=("",))
+
+
+def test_the_learning_rate_rises_then_falls_to_a_hundredth() -> None:
+    settings = TrainSettings(rate=1.0, warm_up=10)
+    rates = [settings.rate_at(step, step / 1000) for step in range(1001)]
+    assert rates[0] == pytest.approx(0.1) and max(rates) == pytest.approx(1.0, abs=1e-3)
+    assert rates[-1] == pytest.approx(0.01)
+    with pytest.raises(ModelError, match="batch is 0"):
+        TrainSettings(batch=0)
+
+
+def test_an_average_of_what_stays_is_that_and_follows_what_moves() -> None:
+    module = torch.nn.Linear(2, 2)
+    average = WeightAverage(module, 0.9)
+    start = average.values["weight"].clone()
+    average.update(module)
+    assert torch.allclose(average.values["weight"], start)
+    with torch.no_grad():
+        module.weight += 1.0
+    for _ in range(200):
+        average.update(module)
+    assert torch.allclose(average.values["weight"], start + 1.0, atol=1e-3)
+
+
+def test_the_error_of_perfect_chunks_is_none(
+    tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, batches = made(tokenizer)
+    shown: list[Tensor] = []
+    draw = batches.draw
+
+    def remembered(size: int, generator: torch.Generator) -> Batch:
+        batch = draw(size, generator)
+        shown.append(batch.actions)
+        return batch
+
+    monkeypatch.setattr(batches, "draw", remembered)
+    monkeypatch.setattr(
+        "wall_oss_ros.training.validation.chunks_of", lambda *given, **named: shown[-1]
+    )
+    action = model.normalizers.action["key"]
+    errors = measure(
+        model, batches, action, count=6, size=3, generator=torch.Generator().manual_seed(0)
+    )
+    assert (errors.near_mm, errors.far_mm, errors.gripper) == (0.0, 0.0, 0.0)
+    assert errors.still_mm > 0.0
+
+
+@pytest.mark.parametrize("config", [PUBLISHED, TINY, SMALL, SIZE])
+def test_a_written_configuration_reads_as_the_same(config: ModelConfig) -> None:
+    full = replace(
+        config,
+        dof_config=dof_config(ARMS, relative=True),
+        agent_pos_config=dof_config(action_space.PARTS, relative=False),
+    )
+    assert config_from(config_json(full)) == full
+
+
+def test_the_vocabulary_writes_the_task_short_and_digits_alone(tokenizer: Tokenizer) -> None:
+    # A word at the beginning of a text is another one than behind a space, and not in the task.
+    assert len(tokenizer.encode(": pick up the red cube")) == 6
+    assert len(tokenizer.encode(" 10 255 9\n")) == 10
+    assert tokenizer.decode(tokenizer.encode("Überraschung, 3!")) == "Überraschung, 3!"
+    ids = {tokenizer.action_id, tokenizer.state_id, tokenizer.image_id, tokenizer.im_end_id}
+    assert len(ids) == 4 and max(ids) < tokenizer.size
+
+
+def _first(batch: Batch) -> Batch:
+    inputs = batch.inputs
+    only = replace(
+        inputs,
+        prompt=inputs.prompt[:1],
+        positions=inputs.positions[:, :1],
+        pixel_values=inputs.pixel_values[: len(inputs.pixel_values) // len(inputs.prompt)],
+        grids=inputs.grids[:2],
+        state=inputs.state[:1],
+        state_mask=inputs.state_mask[:1],
+        dof_mask=inputs.dof_mask[:1],
+        noise=inputs.noise[:1],
+    )
+    return Batch(only, batch.actions[:1], None)
+
+
+def _trainer(
+    model: WallOssModel,
+    batches: Batches,
+    words: Path,
+    output: Path,
+    *,
+    steps: int = 4,
+    frozen: tuple[str, ...] = (),
+    resume: bool = False,
+) -> Trainer:
+    settings = TrainSettings(
+        steps=steps, batch=2, warm_up=1, validate_every=2, measured=4, save_every=2, frozen=frozen
+    )
+    start = Start(model, Tokenizer.load(words), words, "key")
+    objective = Objective(model, ObjectiveSettings(draws=2, truth_dim=batches.truth_dim))
+    return Trainer(
+        start, objective, batches, batches, settings, output, Accelerator(cpu=True), resume
+    )

@@ -1,0 +1,130 @@
+"""Pins: demonstrations say what the expert wants while its commands are pushed aside."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("av", reason="datasets need the 'data' extra")
+
+from wall_oss_ros.collection.collect import collect
+from wall_oss_ros.collection.demonstrator import GROUND_TRUTH_KEY, ground_truth
+from wall_oss_ros.collection.disturbance import (
+    Disturbance,
+    DisturbanceSettings,
+    Push,
+    draw_disturbance,
+)
+from wall_oss_ros.collection.episode import Collector, CollectSettings, in_other_words
+from wall_oss_ros.core import action_space
+from wall_oss_ros.core.contract import RobotContract
+from wall_oss_ros.core.errors import DatasetError, PolicyError
+from wall_oss_ros.core.pose import Pose
+from wall_oss_ros.data.dataset_reader import Dataset, open_dataset
+from wall_oss_ros.data.training_config import ACTION_KEY, STATE_KEY
+from wall_oss_ros.policies.instructions import parse
+from wall_oss_ros.sim.appearance import Appearance
+from wall_oss_ros.sim.robot import SimRobot
+
+ROBOT = Path(__file__).parents[2] / "config" / "robots" / "tiago_pro_sim.yaml"
+SETTINGS = CollectSettings(image_size=32, disturbance=DisturbanceSettings(spared=0.0))
+AT_REST = Pose(np.array([0.6, 0.2, 1.0]), np.eye(3))
+
+
+@pytest.fixture(scope="module")
+def collected(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    folder = tmp_path_factory.mktemp("collected") / "pick"
+    made = collect(ROBOT, folder, SETTINGS, seeds=range(7, 9), workers=1, validation=0.5)
+    assert made.failed == () and made.dataset.splits == {"train": (0, 1), "val": (1, 2)}
+    return open_dataset(folder)
+
+
+def test_a_collected_dataset_reads_back(collected: Dataset) -> None:
+    assert collected.format.fps == 20
+    assert {len(names) for names in collected.format.vectors.values()} == {26, 5}
+    frames = list(collected.frames(0, list(collected.format.cameras)[:1]))
+    assert len(frames) == collected.episodes[0].length > 40
+    assert len(frames[0].images) == 1
+    assert (collected.root / "norm_stats.json").is_file()
+
+
+def test_labels_stay_smooth_while_the_tool_is_pushed(collected: Dataset) -> None:
+    """The expert's path knows nothing of the pushes; the measured one is off by centimetres."""
+    vectors = collected.vectors(0)
+    side = "left" if vectors[GROUND_TRUTH_KEY][0, 1] > 0 else "right"
+    place = action_space.POSITION[side]
+    wanted, was = vectors[ACTION_KEY][:, place], vectors[STATE_KEY][:, place]
+    off = np.linalg.norm(wanted - was, axis=1)
+    assert 0.015 < off.max() < 0.12
+    # Where it is pushed further off than the expert allows for, its path begins anew.
+    assert np.quantile(np.linalg.norm(np.diff(wanted, axis=0), axis=1), 0.95) < 0.35 / 20 * 1.5
+
+
+def test_the_expert_ends_with_the_named_cube_in_the_air(collected: Dataset) -> None:
+    truth = collected.vectors(0)[GROUND_TRUTH_KEY]
+    assert truth[0, 2] < 0.78 and truth[-1, 2] > 0.85
+    assert np.hypot(truth[:, 3], truth[:, 4]) == pytest.approx(np.ones(len(truth)), abs=1e-5)
+
+
+def test_a_dataset_that_is_there_is_not_written_over(collected: Dataset) -> None:
+    with pytest.raises(DatasetError, match="exists already"):
+        collect(ROBOT, collected.root, SETTINGS, seeds=range(1), workers=1, validation=0.0)
+
+
+def test_a_failed_expert_leaves_no_shard(contract: RobotContract, tmp_path: Path) -> None:
+    collector = Collector(contract, replace(SETTINGS, limit_s=0.5))
+    assert collector.collect(3, tmp_path / "shard") == 0
+    assert not (tmp_path / "shard").exists()
+
+
+def test_a_push_begins_and_ends_at_rest() -> None:
+    push = Push(1.0, 0.5, np.array([0.02, 0.0, 0.0]), 0.1)
+    assert [push.strength(t) for t in (0.9, 1.0, 1.5, 2.0)] == [0.0, 0.0, 0.0, 0.0]
+    assert push.strength(1.25) == pytest.approx(1.0)
+    moved = Disturbance([push]).moved(AT_REST, 1.25)
+    assert moved.distance(AT_REST) == pytest.approx((0.02, 0.1))
+    assert Disturbance([push]).moved(AT_REST, 3.0) is AT_REST
+
+
+def test_pushes_are_bounded_repeat_with_their_seed_and_may_be_spared() -> None:
+    settings = DisturbanceSettings(spared=0.0, position_m=0.2)
+    first, again = (draw_disturbance(np.random.default_rng(5), settings, 20.0) for _ in range(2))
+    assert first._pushes and len(first._pushes) == len(again._pushes)
+    for one, other in zip(first._pushes, again._pushes, strict=True):
+        assert np.array_equal(one.offset, other.offset) and one.start_s == other.start_s
+        assert np.linalg.norm(one.offset) <= settings.most_m + 1e-12
+    spared = draw_disturbance(np.random.default_rng(5), replace(settings, spared=1.0), 20.0)
+    assert not spared._pushes
+
+
+def test_other_words_mean_the_same() -> None:
+    said = {in_other_words("pick up the red cube", np.random.default_rng(n)) for n in range(60)}
+    assert len(said) > 3
+    assert {parse(words) for words in said} == {parse("pick up the red cube")}
+    assert in_other_words("sort", np.random.default_rng(0)) == "sort"
+
+
+def test_the_ground_truth_is_of_the_cube_that_is_named(robot: SimRobot) -> None:
+    task = robot.task_state()
+    for colour in ("red", "blue", "green"):
+        found = ground_truth(task, f"pick up the {colour} cube")
+        assert found[:3] == pytest.approx(task.objects[f"{colour}_cube"].pose.position)
+    with pytest.raises(PolicyError, match="names 2 cubes"):
+        ground_truth(task, "put the red cube and the blue cube into the tray")
+
+
+def test_another_appearance_is_near_repeats_and_can_be_undone(robot: SimRobot) -> None:
+    plain = Appearance.of(robot.model)
+    try:
+        other = plain.varied(robot.model, np.random.default_rng(1))
+        other.apply(robot.model)
+        assert np.array_equal(Appearance.of(robot.model).colours, other.colours.astype("f4"))
+        assert 0.0 < np.abs(other.colours - plain.colours).max() <= 0.07 + 1e-6
+        same = plain.varied(robot.model, np.random.default_rng(1))
+        assert np.array_equal(same.diffuse, other.diffuse)
+    finally:
+        plain.apply(robot.model)
+    assert np.array_equal(Appearance.of(robot.model).colours, plain.colours)

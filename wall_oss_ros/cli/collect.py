@@ -1,0 +1,82 @@
+"""``wall-oss collect``: demonstrations of the scripted expert in simulation, as a dataset."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from pathlib import Path
+
+from tqdm import tqdm
+
+from wall_oss_ros.collection.collect import Collected, collect
+from wall_oss_ros.collection.episode import CollectSettings
+from wall_oss_ros.core.contract import find_contract
+from wall_oss_ros.core.errors import DatasetError
+from wall_oss_ros.ros.locations import robots_folder
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    add = parser.add_argument
+    add("--output", required=True, metavar="FOLDER", help="folder of the dataset")
+    add("--task", default="pick_cube", help="task of the simulator")
+    add("--episodes", type=int, default=400, help="how many are tried, one seed each")
+    add("--seed", type=int, default=100_000, help="the first seed")
+    add("--image-size", type=int, default=224, help="pictures [px]")
+    add("--validation", type=float, default=0.05, help="share of episodes for the split 'val'")
+    add("--plain", action="store_true", help="always the same light and colours")
+    add("--workers", type=int, default=os.cpu_count() or 1, help="processes")
+    add("--quiet", action="store_true", help="no progress bar")
+    add("--robot", default="tiago_pro_sim", help="contract by name, or a YAML file")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Collect; print what is in the dataset.
+
+    Raises:
+        WallOssError: if the simulator cannot be built, or the target cannot be written.
+    """
+    if options.episodes < 1 or options.workers < 1:
+        raise DatasetError(
+            f"--episodes: got {options.episodes}, --workers: got {options.workers}; expected 1 or "
+            "more of both"
+        )
+    final = Path(options.output).expanduser().resolve()
+    settings = CollectSettings(
+        task=options.task, image_size=options.image_size, varied=not options.plain
+    )
+    begin = time.monotonic()
+    with tqdm(total=None, unit=" frames", disable=options.quiet, leave=False) as bar:
+
+        def show(frames: int, episodes: int) -> None:
+            bar.update(frames - bar.n)
+            bar.set_postfix_str(f"{episodes} of {options.episodes} episodes")
+
+        collected = collect(
+            find_contract(options.robot, robots_folder()),
+            final,
+            settings,
+            seeds=range(options.seed, options.seed + options.episodes),
+            workers=options.workers,
+            validation=options.validation,
+            progress=show,
+        )
+    _report(collected, time.monotonic() - begin)
+    return 0
+
+
+def _report(collected: Collected, took_s: float) -> None:
+    dataset = collected.dataset
+    splits = ", ".join(
+        f"{name} {low} to {high - 1}" for name, (low, high) in dataset.splits.items()
+    )
+    print(
+        f"{dataset.root}: {dataset.episodes} episodes ({splits}), {dataset.frames} frames, "
+        f"{len(dataset.tasks)} instructions, in {took_s:.0f} s; the expert failed in "
+        f"{len(collected.failed)}"
+    )
+    if collected.still:
+        print(
+            f"never changes in the data, so nothing is learnt of it: {', '.join(collected.still)}"
+        )

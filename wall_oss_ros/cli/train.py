@@ -1,0 +1,156 @@
+"""``wall-oss train``: a small model from scratch, or a checkpoint further, on a dataset."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from wall_oss_ros.core.contract import find_contract, load_contract
+from wall_oss_ros.core.errors import ModelError
+from wall_oss_ros.data.dataset_reader import open_dataset
+from wall_oss_ros.data.dataset_writer import TRAIN
+from wall_oss_ros.data.export import VALIDATION
+from wall_oss_ros.ros.locations import robots_folder
+
+try:
+    import torch
+    from accelerate import Accelerator
+except ImportError as error:
+    raise ModelError(f"{error}; pip install 'wall_oss_ros[model,train]'") from None
+
+from wall_oss_ros.model.layers import call
+from wall_oss_ros.model.processor import Processor, ProcessorSettings
+from wall_oss_ros.training.batches import Batches
+from wall_oss_ros.training.loop import LOG_FILE, Trainer
+from wall_oss_ros.training.objective import Objective, ObjectiveSettings, compiled
+from wall_oss_ros.training.sample_cache import cached_samples
+from wall_oss_ros.training.settings import TrainSettings
+from wall_oss_ros.training.start import Start, from_checkpoint, from_scratch
+
+CACHE = "samples"  # in the output folder
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    add, usual = parser.add_argument, TrainSettings()
+    add("dataset", help="folder of a LeRobot v3.0 dataset, of wall-oss collect or wall-oss export")
+    add("--output", required=True, metavar="FOLDER", help="folder of the checkpoint")
+    add("--size", default="small", help="of a model from scratch")
+    add("--checkpoint", default="", help="train this one further instead")
+    add("--cameras", default="", help="names of the pictures it sees, with commas; else all")
+    add("--robot", default="tiago_pro_sim", help="contract by name, or a YAML file: its key")
+    add("--steps", type=int, default=usual.steps, help="updates of the weights")
+    add("--minutes", type=float, default=0.0, help="end by the clock, if that is earlier")
+    add("--batch", type=int, default=usual.batch, help="observations per update and process")
+    add("--accumulate", type=int, default=1, help="batches per update")
+    add("--draws", type=int, default=4, help="noises and times per observation")
+    add("--rate", type=float, default=usual.rate, help="highest learning rate")
+    add("--jitter", type=float, default=usual.jitter, help="brightness and contrast, as a share")
+    add("--truth", type=float, default=0.1, help="weight of the named object's place; 0: without")
+    add("--plain-rows", action="store_true", help="squared errors as they are, far rows the most")
+    add("--freeze", action="append", default=[], metavar="NAME", help="e.g. visual. or model.")
+    add("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
+    add("--seed", type=int, default=0)
+    add("--validate-every", type=int, default=usual.validate_every)
+    add("--save-every", type=int, default=usual.save_every)
+    add("--threads", type=int, default=0, help="of the processor; 0: as many as torch thinks")
+    add("--compile", action="store_true", help="compile blocks first: half a minute, then faster")
+    add("--resume", action="store_true", help="go on from the state in the output folder")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train; print a line at every look at the validation split.
+
+    Raises:
+        WallOssError: if dataset, checkpoint or an option cannot be used.
+    """
+    settings = TrainSettings(
+        steps=options.steps,
+        minutes=options.minutes,
+        batch=options.batch,
+        accumulate=options.accumulate,
+        rate=options.rate,
+        jitter=options.jitter,
+        frozen=tuple(options.freeze),
+        validate_every=options.validate_every,
+        save_every=options.save_every,
+        seed=options.seed,
+    )
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    mixed = options.precision == "bfloat16" or (
+        options.precision == "auto" and not options.checkpoint
+    )
+    accelerator = Accelerator(mixed_precision="bf16" if mixed else "no")
+    output = Path(options.output).expanduser().resolve()
+    dataset = open_dataset(Path(options.dataset).expanduser())
+    start = _start(options, output)
+    model, config = start.model, start.model.config
+    processor = Processor(
+        start.tokenizer, config, ProcessorSettings(resolution=config.resolution, max_length=8192)
+    )
+    action, state = (s[start.key] for s in (model.normalizers.action, model.normalizers.state))
+    splits = dataset.splits or {TRAIN: range(len(dataset.episodes))}
+    found: dict[str, Batches] = {}
+    for name in (TRAIN, VALIDATION):
+        episodes = splits.get(name, range(0))
+        if not len(episodes):
+            continue
+        total = sum(dataset.episodes[number].length for number in episodes)
+        with tqdm(total=total, unit=" frames", desc=name, leave=False) as bar:
+
+            def advance(frames: int, bar: Any = bar) -> None:
+                bar.update(frames)
+
+            samples = cached_samples(output / CACHE, dataset, episodes, config, advance)
+        jitter = settings.jitter if name == TRAIN else 0.0
+        found[name] = Batches(samples, processor, config, action, state, jitter)
+    objective = Objective(
+        model,
+        ObjectiveSettings(
+            draws=options.draws, truth=options.truth, truth_dim=found[TRAIN].truth_dim
+        ),
+        compiled() if options.compile else call,
+        None if options.plain_rows else found[TRAIN].row_weights(),
+    )
+    trainer = Trainer(
+        start,
+        objective,
+        found[TRAIN],
+        found.get(VALIDATION),
+        settings,
+        output,
+        accelerator,
+        options.resume,
+    )
+    if accelerator.is_main_process:
+        count = sum(value.numel() for value in model.parameters())
+        print(
+            f"{count / 1e6:.2f} million parameters, {len(found[TRAIN].samples)} frames of "
+            f"{len(splits[TRAIN])} episodes; log: {output / LOG_FILE}",
+            flush=True,
+        )
+    trainer.run(time.monotonic, _show)
+    return 0
+
+
+def _start(options: argparse.Namespace, output: Path) -> Start:
+    dataset = open_dataset(Path(options.dataset).expanduser())
+    cameras = [name.strip() for name in options.cameras.split(",") if name.strip()]
+    key = load_contract(find_contract(options.robot, robots_folder())).model.normalizer_key
+    key = key or "dataset"
+    if options.checkpoint:
+        dtype = torch.float32 if options.precision == "float32" else torch.bfloat16
+        folder = Path(options.checkpoint).expanduser()
+        return from_checkpoint(dataset, folder, key, dtype, cameras)
+    return from_scratch(dataset, options.size, cameras, output, key, options.seed)
+
+
+def _show(row: Mapping[str, float]) -> None:
+    words = [f"{name} {value:.4g}" for name, value in row.items()]
+    print("  ".join(words), flush=True)

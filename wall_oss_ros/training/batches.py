@@ -1,0 +1,152 @@
+"""Batches of one prompt length each, drawn from samples in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from wall_oss_ros.model.config import ModelConfig
+from wall_oss_ros.model.images import patchify
+from wall_oss_ros.model.inputs import FlowInputs
+from wall_oss_ros.model.layout import known_columns
+from wall_oss_ros.model.normalizer import Statistics
+from wall_oss_ros.model.processor import Processor
+from wall_oss_ros.model.rope import position_ids
+from wall_oss_ros.training.objective import Batch
+from wall_oss_ros.training.samples import Samples, patch_grids
+
+# Of a normalised number: less is noise, and not worth more attention.
+_LEAST_VARIANCE = 0.01
+
+
+class Batches:
+    """Draws batches; prompts in them are written by the processor that a robot uses.
+
+    Args:
+        samples: frames in memory.
+        processor: of the checkpoint.
+        config: of the model.
+        action: statistics of action rows.
+        state: statistics of states.
+        jitter: how far brightness and contrast of a picture go, as a share; 0 leaves them.
+    """
+
+    def __init__(
+        self,
+        samples: Samples,
+        processor: Processor,
+        config: ModelConfig,
+        action: Statistics,
+        state: Statistics,
+        jitter: float = 0.0,
+    ) -> None:
+        self.samples, self._config, self._jitter = samples, config, jitter
+        self._mask = torch.from_numpy(known_columns(config).astype("float32"))
+        still = action.normalize(torch.zeros(config.action_dim), clamp=False)
+        # A masked dimension ends where the published code lets it: at the normalised zero.
+        self._chunks = torch.where(self._mask > 0, action.normalize(samples.chunks), still)
+        self._states = state.normalize(samples.states)
+        self._truth, self.truth_dim = None, 0
+        if samples.truth is not None:
+            mean, std = samples.truth.mean(0), samples.truth.std(0).clamp(min=1e-3)
+            self._truth = (samples.truth - mean) / std
+            self.truth_dim = samples.truth.shape[1]
+        self._prompts, self._prompt_of = self._written(processor)
+        self._places = self._by_length()
+
+    def row_weights(self) -> Tensor:
+        """Return (H, D) weights that make every row and dimension of a chunk count alike, mean 1.
+
+        The first rows, which a robot follows, go a few millimetres, the last ones half a metre; in
+        squared errors the last ones would be all that counts.
+        """
+        weights = 1.0 / (self._chunks.var(dim=0) + _LEAST_VARIANCE)
+        return weights / weights[:, self._mask > 0].mean()
+
+    def draw(self, size: int, generator: torch.Generator) -> Batch:
+        """Return a random batch.
+
+        Args:
+            size: observations.
+            generator: of the choice and of the pictures' jitter, on the CPU.
+        """
+        lengths = sorted(self._places)
+        counts = torch.tensor([float(len(self._places[length])) for length in lengths])
+        length = lengths[int(torch.multinomial(counts, 1, generator=generator))]
+        places = self._places[length]
+        which = places[torch.randint(len(places), (size,), generator=generator)]
+        return self._batch(which, generator if self._jitter else None)
+
+    def all(self, size: int) -> Iterator[tuple[Tensor, Batch]]:
+        """Yield every frame once with its place, in batches of at most a size, without jitter."""
+        for places in self._places.values():
+            for which in places.split(size):
+                yield which, self._batch(which, None)
+
+    def _batch(self, which: Tensor, generator: torch.Generator | None) -> Batch:
+        samples, config, size = self.samples, self._config, len(which)
+        frames = samples.pictures[which].flatten(0, 1)
+        if generator is not None:
+            frames = self._jittered(frames, generator)
+        ids = torch.stack([self._prompts[int(prompt)] for prompt in self._prompt_of[which]])
+        grids = patch_grids(samples, config, size)
+        horizon = config.horizon
+        places = position_ids(
+            ids[:1],
+            grids[: len(samples.cameras)],
+            config.image_token_id,
+            config.vision.spatial_merge_size,
+        )
+        mask = self._mask.expand(size, horizon, -1)
+        state_id = config.state_token_id
+        inputs = FlowInputs(
+            prompt=ids[:, : ids.shape[1] - horizon],
+            positions=places.expand(-1, size, -1),
+            pixel_values=patchify(frames, config.vision),
+            images=(),
+            grids=grids,
+            state=None if config.state_as_text else self._states[which][:, None],
+            state_mask=self._mask.expand(size, 1, -1),
+            state_token_id=-1 if state_id is None else state_id,
+            dof_mask=mask,
+            noise=torch.zeros(size, horizon, config.action_dim),
+        )
+        truth = None if self._truth is None else self._truth[which]
+        return Batch(inputs, self._chunks[which], truth)
+
+    def _jittered(self, frames: Tensor, generator: torch.Generator) -> Tensor:
+        """Return pictures (n, h, w, 3) of other brightness and contrast each."""
+        scale, shift = (
+            (torch.rand(len(frames), 1, 1, 1, generator=generator) * 2 - 1) * self._jitter
+            for _ in range(2)
+        )
+        return (frames * (1.0 + scale) + 128.0 * shift).clamp(0, 255).to(torch.uint8)
+
+    def _written(self, processor: Processor) -> tuple[list[Tensor], Tensor]:
+        """Return the ids of prompts with their action rows, and (N,) which one a frame has.
+
+        Where the state is one token there is a prompt per task; where it is text, one per frame.
+        """
+        samples, config = self.samples, self._config
+        images = dict(zip(samples.cameras, samples.pictures[0], strict=True))
+        still = torch.zeros(config.state_dim)
+        asked = [(task, still) for task in samples.tasks]
+        prompt_of = samples.task
+        if config.state_as_text:
+            pairs = zip(samples.task.tolist(), self._states, strict=True)
+            asked = [(samples.tasks[task], state) for task, state in pairs]
+            prompt_of = torch.arange(len(samples))
+        written = []
+        for task, state in asked:
+            given = processor.flow_inputs(
+                images, task, state, self._mask, self._mask, config.horizon
+            )
+            written.append(given.input_ids[0])
+        return written, prompt_of
+
+    def _by_length(self) -> dict[int, Tensor]:
+        """Return the places of frames by the length of their prompt."""
+        lengths = torch.tensor([len(ids) for ids in self._prompts])[self._prompt_of]
+        return {int(length): (lengths == length).nonzero().flatten() for length in lengths.unique()}

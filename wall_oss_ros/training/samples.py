@@ -1,0 +1,156 @@
+"""A dataset in memory as training reads it: pictures at the model's size, chunks, prompts.
+
+The chunk of frame t is the actions of t, t + 1, ... relative to the state of t. Behind the end of
+an episode the last action holds, as the robot does when its rows run out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from wall_oss_ros.core.errors import DatasetError, choices
+from wall_oss_ros.core.relative import relative_actions
+from wall_oss_ros.data.dataset_reader import Dataset
+from wall_oss_ros.data.training_config import ACTION_KEY, IMAGE_PREFIX, STATE_KEY
+from wall_oss_ros.model.config import ModelConfig
+from wall_oss_ros.model.images import grid, resize
+
+TRUTH_KEY = "observation.environment_state"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Samples:
+    """Frames of some episodes; N frames, C cameras, H rows.
+
+    Attributes:
+        cameras: the model's names of the pictures, in the order of the prompt.
+        pictures: (N, C, h, w, 3) uint8.
+        states: (N, 26) float32, absolute.
+        chunks: (N, H, 26) float32, relative to the state of their frame.
+        tasks: texts.
+        task: (N,) which of them a frame is of.
+        truth: (N, n) float32 what a simulator knows besides, or None.
+    """
+
+    cameras: tuple[str, ...]
+    pictures: Tensor
+    states: Tensor
+    chunks: Tensor
+    tasks: tuple[str, ...]
+    task: Tensor
+    truth: Tensor | None
+
+    def __len__(self) -> int:
+        return len(self.states)
+
+    @property
+    def grids(self) -> tuple[tuple[int, int], ...]:
+        """Height and width of every camera's pictures [px]."""
+        height, width = self.pictures.shape[2:4]
+        return ((height, width),) * len(self.cameras)
+
+
+def load_samples(
+    dataset: Dataset,
+    episodes: Sequence[int],
+    config: ModelConfig,
+    progress: Callable[[int], None] = lambda frames: None,
+) -> Samples:
+    """Read and resize all frames of some episodes.
+
+    Args:
+        dataset: with state, action and pictures of one size in the layout of `core.action_space`.
+        episodes: their numbers.
+        config: of the model: the size of its pictures, rows of a chunk.
+        progress: called with the number of frames that are new.
+
+    Raises:
+        DatasetError: if the dataset lacks something, its actions are relative, or its pictures are
+            of several sizes.
+    """
+    _check(dataset, config)
+    cameras = _cameras(dataset, config)
+    total = sum(dataset.episodes[number].length for number in episodes)
+    pictures: Tensor | None = None
+    states, chunks, tasks, truths = [], [], [], []
+    place = 0
+    for number in episodes:
+        vectors = dataset.vectors(number)
+        states.append(torch.from_numpy(vectors[STATE_KEY].copy()))
+        chunks.append(_chunks(vectors[STATE_KEY], vectors[ACTION_KEY], config.horizon))
+        tasks += [dataset.tasks.index(task) for task in dataset.tasks_of_frames(number)]
+        if TRUTH_KEY in vectors:
+            truths.append(torch.from_numpy(vectors[TRUTH_KEY].copy()))
+        for frame in dataset.frames(number, cameras):
+            for index, key in enumerate(cameras):
+                picture = resize(frame.images[key], config.resolution, config.vision.factor, key)
+                if pictures is None:
+                    shape = (total, len(cameras), *picture.shape)
+                    pictures = torch.empty(shape, dtype=torch.uint8)
+                if picture.shape != pictures.shape[2:]:
+                    raise DatasetError(
+                        f"{dataset.root}: '{key}' comes to {tuple(picture.shape)} px, the first "
+                        f"camera to {tuple(pictures.shape[2:])}; training takes one size"
+                    )
+                pictures[place, index] = picture
+            place += 1
+            progress(1)
+    if pictures is None:
+        raise DatasetError(f"{dataset.root}: no frames in {len(episodes)} episodes")
+    return Samples(
+        cameras=tuple(key.removeprefix(IMAGE_PREFIX) for key in cameras),
+        pictures=pictures,
+        states=torch.cat(states),
+        chunks=torch.cat(chunks),
+        tasks=dataset.tasks,
+        task=torch.tensor(tasks),
+        truth=torch.cat(truths) if truths else None,
+    )
+
+
+def _chunks(states: NDArray[np.float32], actions: NDArray[np.float32], horizon: int) -> Tensor:
+    """Return (n, H, 26) relative rows of every frame."""
+    last = len(actions) - 1
+    rows = [
+        relative_actions(actions[np.minimum(np.arange(t, t + horizon), last)], states[t])
+        for t in range(len(actions))
+    ]
+    return torch.from_numpy(np.stack(rows).astype(np.float32))
+
+
+def _check(dataset: Dataset, config: ModelConfig) -> None:
+    vectors = dataset.format.vectors
+    for key, width in ((STATE_KEY, config.state_dim), (ACTION_KEY, config.action_dim)):
+        if key not in vectors or len(vectors[key]) != width:
+            got = f"{len(vectors[key])} numbers" if key in vectors else choices(vectors)
+            raise DatasetError(
+                f"{dataset.root}: '{key}' of {width} numbers expected, got {got}; "
+                "export it with wall-oss export, or collect it with wall-oss collect"
+            )
+
+
+def _cameras(dataset: Dataset, config: ModelConfig) -> list[str]:
+    """Return the features of the pictures that the model sees, in its order."""
+    there = dataset.format.cameras
+    wanted = [IMAGE_PREFIX + name for name in config.cameras]
+    wanted = wanted or [key for key in there if key.startswith(IMAGE_PREFIX)]
+    missing = [key for key in wanted if key not in there]
+    if missing or not wanted:
+        raise DatasetError(
+            f"{dataset.root} has the pictures {choices(there)}; the model sees "
+            f"{choices(wanted) if wanted else 'those called ' + IMAGE_PREFIX + '...'}"
+        )
+    return wanted
+
+
+def patch_grids(samples: Samples, config: ModelConfig, batch: int) -> tuple[Any, ...]:
+    """Return the grid of patches of every picture of a batch, picture by picture."""
+    patch = config.vision.patch_size
+    return tuple(grid(h, w, patch) for h, w in samples.grids) * batch

@@ -1,0 +1,95 @@
+"""How far a model's chunks are from those that were shown, in the robot's units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from wall_oss_ros.core import action_space
+from wall_oss_ros.model.flow import integrate, sliding
+from wall_oss_ros.model.inputs import FlowInputs
+from wall_oss_ros.model.normalizer import Statistics
+from wall_oss_ros.model.wall_oss import WallOssModel
+from wall_oss_ros.training.batches import Batches
+
+# Rows that a robot follows before the next chunk takes over: half a second at 20 Hz.
+_NEAR = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """Mean absolute errors of chunks.
+
+    Attributes:
+        near_mm: of the tools' positions in the first half second [mm].
+        far_mm: of the tools' positions in all rows [mm].
+        still_mm: near_mm of a model that says "stay": what there is to be won.
+        gripper: of the grippers, of 0 to 1.
+    """
+
+    near_mm: float
+    far_mm: float
+    still_mm: float
+    gripper: float
+
+
+@torch.no_grad()
+def chunks_of(model: WallOssModel, inputs: FlowInputs, target: Tensor, steps: int = 10) -> Tensor:
+    """Return normalised chunks (B, H, D) from the noise in the inputs.
+
+    Args:
+        model: as it is.
+        inputs: checked.
+        target: (D,) where masked dimensions end, normalised.
+        steps: Euler steps.
+    """
+    memories = model.encode_prompt(inputs, model.embed_prompt(inputs))
+    free = inputs.dof_mask
+    velocity = sliding(model.velocity_of(inputs, memories), inputs.noise, target, free)
+    return integrate(velocity, inputs.noise, model.inference_times(steps))
+
+
+def measure(
+    model: WallOssModel,
+    batches: Batches,
+    action: Statistics,
+    *,
+    count: int,
+    size: int,
+    generator: torch.Generator,
+) -> Errors:
+    """Return the errors on random frames.
+
+    Args:
+        model: as it is.
+        batches: of the frames.
+        action: statistics of action rows.
+        count: frames, about.
+        size: of a batch.
+        generator: of the choice and the noise.
+    """
+    target = action.normalize(torch.zeros(model.config.action_dim), clamp=False)
+    positions = [c for side in action_space.SIDES for c in _columns(action_space.POSITION[side])]
+    grippers = list(action_space.GRIPPER.values())
+    near, far, still, gripper = [], [], [], []
+    for _ in range(max(1, count // size)):
+        batch = batches.draw(size, generator)
+        inputs = batch.inputs
+        inputs.noise.normal_(generator=generator)
+        shown = action.unnormalize(batch.actions)
+        given = action.unnormalize(chunks_of(model, inputs.to(model.device), target).cpu())
+        wrong = (given - shown).abs()
+        near.append(wrong[:, :_NEAR, positions].mean())
+        far.append(wrong[:, :, positions].mean())
+        still.append(shown[:, :_NEAR, positions].abs().mean())
+        gripper.append(wrong[:, :_NEAR, grippers].mean())
+    near_m, far_m, still_m, grips = (
+        float(torch.stack(each).mean()) for each in (near, far, still, gripper)
+    )
+    return Errors(near_m * 1e3, far_m * 1e3, still_m * 1e3, grips)
+
+
+def _columns(columns: slice) -> range:
+    return range(columns.start, columns.stop)

@@ -23,6 +23,7 @@ import pytest
 from PIL import Image
 
 from wall_oss_ros.bringup.graph import missing_for_viewing
+from wall_oss_ros.cli.bench.browser import looking
 from wall_oss_ros.cli.bench.monitor import WATCHED
 from wall_oss_ros.cli.bench.rig import Rig
 from wall_oss_ros.cli.bench.stage import exercising
@@ -35,7 +36,6 @@ playwright = pytest.importorskip(
 )
 msgspec = pytest.importorskip("msgspec")
 from websockets.exceptions import ConnectionClosed  # noqa: E402  viser needs them, too
-from websockets.sync.client import connect  # noqa: E402
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
@@ -259,8 +259,7 @@ def test_a_browser_that_is_killed_in_the_middle_changes_nothing_but_what_it_aske
     )
     person.until(lambda: watching(rig) == before + 1, "a second browser")
     # Its last words: a command, and half of another.
-    with connect(socket_of(address), **of_viser()) as socket:
-        socket.send(LOOKS)
+    with looking(address) as socket:
         person.until(lambda: watching(rig) == before + 2, "a third")
         socket.send(pressed(person.button("Tell the robot").get_attribute("id")))
         socket.socket.sendall(b"\x82\xfe")  # the head of a frame that never comes
@@ -285,9 +284,8 @@ def test_a_browser_that_floods_is_refused_and_takes_nothing_from_others(
     def flood() -> None:
         with (
             contextlib.suppress(ConnectionClosed),
-            connect(socket_of(address), **of_viser()) as socket,
+            looking(address) as socket,
         ):
-            socket.send(LOOKS)
             for _ in range(20_000):
                 if over.is_set():
                     return
@@ -304,33 +302,6 @@ def test_a_browser_that_floods_is_refused_and_takes_nothing_from_others(
         over.set()
         thread.join(30.0)
     assert rig.session.runner.poll() is None
-
-
-# What viser's page says first; before it, nothing that it sends counts.
-LOOKS = msgspec.msgpack.encode(
-    {
-        "type": "ViewerCameraMessage",
-        "wxyz": (1.0, 0.0, 0.0, 0.0),
-        "position": (2.0, 0.0, 1.0),
-        "fov": 1.0,
-        "image_height": 100,
-        "image_width": 100,
-        "near": 0.1,
-        "far": 100.0,
-        "look_at": (0.0, 0.0, 1.0),
-        "up_direction": (0.0, 0.0, 1.0),
-    }
-)
-
-
-def socket_of(address: str) -> str:
-    return address.replace("http", "ws")
-
-
-def of_viser() -> dict[str, Any]:
-    import viser
-
-    return {"subprotocols": [f"viser-v{viser.__version__}"], "compression": None}
 
 
 def pressed(button: str) -> bytes:

@@ -7,8 +7,7 @@ import os
 import time
 from pathlib import Path
 
-from tqdm import tqdm
-
+from wall_oss_ros.cli.dataset_progress import described, frames_bar
 from wall_oss_ros.collection.collect import Collected, collect
 from wall_oss_ros.collection.episode import CollectSettings
 from wall_oss_ros.core.contract import find_contract
@@ -47,12 +46,7 @@ def run(options: argparse.Namespace) -> int:
         task=options.task, image_size=options.image_size, varied=not options.plain
     )
     begin = time.monotonic()
-    with tqdm(total=None, unit=" frames", disable=options.quiet, leave=False) as bar:
-
-        def show(frames: int, episodes: int) -> None:
-            bar.update(frames - bar.n)
-            bar.set_postfix_str(f"{episodes} of {options.episodes} episodes")
-
+    with frames_bar(options.episodes, quiet=options.quiet) as show:
         collected = collect(
             find_contract(options.robot, robots_folder()),
             final,
@@ -68,11 +62,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _report(collected: Collected, took_s: float) -> None:
     dataset = collected.dataset
-    splits = ", ".join(
-        f"{name} {low} to {high - 1}" for name, (low, high) in dataset.splits.items()
-    )
     print(
-        f"{dataset.root}: {dataset.episodes} episodes ({splits}), {dataset.frames} frames, "
+        f"{described(dataset)}, "
         f"{len(dataset.tasks)} instructions, in {took_s:.0f} s; the expert failed in "
         f"{len(collected.failed)}"
     )

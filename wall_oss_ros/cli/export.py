@@ -9,8 +9,8 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
+from wall_oss_ros.cli.dataset_progress import described, frames_bar
 from wall_oss_ros.core.episode import OUTCOMES
 from wall_oss_ros.core.errors import DatasetError
 from wall_oss_ros.data.chosen_bags import chosen_bags
@@ -71,12 +71,7 @@ def run(options: argparse.Namespace) -> int:
         codec=VideoCodec(options.codec, options.crf),
     )
     begin = time.monotonic()
-    with tqdm(total=None, unit=" frames", disable=options.quiet, leave=False) as bar:
-
-        def show(frames: int, episodes: int) -> None:
-            bar.update(frames - bar.n)
-            bar.set_postfix_str(f"{episodes} of {len(bags)} episodes")
-
+    with frames_bar(len(bags), quiet=options.quiet) as show:
         exported = export(
             bags,
             final,
@@ -93,11 +88,8 @@ def run(options: argparse.Namespace) -> int:
 def _report(exported: Exported, took_s: float) -> None:
     dataset = exported.dataset
     recorded_s = sum(episode.seconds for episode in exported.episodes)
-    splits = ", ".join(
-        f"{name} {low} to {high - 1}" for name, (low, high) in dataset.splits.items()
-    )
     print(
-        f"{dataset.root}: {dataset.episodes} episodes ({splits}), {dataset.frames} frames, "
+        f"{described(dataset)}, "
         f"{len(dataset.tasks)} tasks; {recorded_s:.0f} s of recording in {took_s:.0f} s "
         f"({recorded_s / took_s:.1f} x real time)"
     )

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 import shutil
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass
-from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 
 import numpy as np
@@ -17,14 +14,14 @@ import numpy as np
 from wall_oss_ros.collection.episode import Collector, CollectSettings
 from wall_oss_ros.core.action_space import FIELDS
 from wall_oss_ros.core.contract import RobotContract, load_contract
-from wall_oss_ros.core.errors import DatasetError, WallOssError
+from wall_oss_ros.core.errors import DatasetError
 from wall_oss_ros.data.dataset_writer import TRAIN, WrittenDataset, write_dataset
 from wall_oss_ros.data.episode_shard import has_shard, read_shard
 from wall_oss_ros.data.export import CONFIG_FILE, NORM_STATS_FILE, VALIDATION
 from wall_oss_ros.data.norm_stats import norm_stats, still_dimensions
+from wall_oss_ros.data.shard_pool import count_frames, in_processes
 from wall_oss_ros.data.training_config import ACTION_KEY, IMAGE_PREFIX, STATE_KEY, training_config
 
-_POLL_S = 0.5
 _FAILED = "failed"  # a file of this name: this seed's expert failed, do not try again
 
 
@@ -139,48 +136,29 @@ def _make_shards(
         for seed, place in places.items()
         if not has_shard(place) and not (place / _FAILED).is_file()
     }
-    there = len(places) - len(wanted)
-    # Not forked: an OpenGL context and threads of the parent do not survive it.
-    context = multiprocessing.get_context("spawn")
-    counter = context.Value("q", 0)
     if not wanted:
         return
-    with ProcessPoolExecutor(
-        min(workers, len(wanted)),
-        mp_context=context,
-        initializer=_begin,
-        initargs=(robot, settings, counter),
-    ) as pool:
-        waiting: set[Future[None]] = {
-            pool.submit(_work, seed, place) for seed, place in wanted.items()
-        }
-        try:
-            while waiting:
-                done, waiting = wait(waiting, timeout=_POLL_S, return_when=FIRST_COMPLETED)
-                progress(counter.value, there + len(wanted) - len(waiting))
-                for future in done:
-                    future.result()  # the first that cannot go on ends all
-        except WallOssError:
-            pool.shutdown(cancel_futures=True)
-            raise
+    there = len(places) - len(wanted)
+    in_processes(
+        _work,
+        list(wanted.items()),
+        workers,
+        lambda frames, done: progress(frames, there + done),
+        begin=_begin,
+        given=(robot, settings),
+    )
 
 
-_worker: list[tuple[Collector, Synchronized[int]]] = []
+_worker: list[Collector] = []
 
 
-def _begin(robot: Path, settings: CollectSettings, counter: Synchronized[int]) -> None:
-    _worker.append((Collector(load_contract(robot), settings), counter))
+def _begin(robot: Path, settings: CollectSettings) -> None:
+    _worker.append(Collector(load_contract(robot), settings))
 
 
 def _work(seed: int, place: Path) -> None:
-    collector, counter = _worker[0]
-
-    def count(frames: int) -> None:
-        with counter.get_lock():
-            counter.value += frames
-
     try:
-        if not collector.collect(seed, place, count):
+        if not _worker[0].collect(seed, place, count_frames):
             place.mkdir(parents=True, exist_ok=True)
             (place / _FAILED).touch()
     except OSError as error:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 import shutil
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass
-from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from wall_oss_ros.core.contract import parse_contract
-from wall_oss_ros.core.errors import DatasetError, WallOssError
+from wall_oss_ros.core.errors import DatasetError
 from wall_oss_ros.core.relative import absolute_actions
 from wall_oss_ros.core.rotation import Array
 from wall_oss_ros.data.bag_metadata import read_record
@@ -24,6 +21,7 @@ from wall_oss_ros.data.dataset_writer import TRAIN, WrittenDataset, write_datase
 from wall_oss_ros.data.episode_shard import Shard, read_shard
 from wall_oss_ros.data.export_episode import ExportedEpisode, ExportSettings, export_episode
 from wall_oss_ros.data.norm_stats import norm_stats, still_dimensions
+from wall_oss_ros.data.shard_pool import count_frames, in_processes
 from wall_oss_ros.data.training_config import (
     ACTION_KEY,
     IMAGE_PREFIX,
@@ -33,7 +31,6 @@ from wall_oss_ros.data.training_config import (
 
 VALIDATION = "val"
 NORM_STATS_FILE, CONFIG_FILE = "norm_stats.json", "wall_oss.yml"
-_POLL_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,24 +117,8 @@ def _make_shards(
     places = [(bag, work / _key(bag, settings)) for bag in bags]
     if min(workers, len(bags)) == 1:
         return _one_by_one(places, settings, progress)
-    # Not forked: threads of the parent (progress bar, BLAS) and a fork do not mix.
-    context = multiprocessing.get_context("spawn")
-    counter = context.Value("q", 0)
-    with ProcessPoolExecutor(
-        min(workers, len(bags)), mp_context=context, initializer=_begin, initargs=(counter,)
-    ) as pool:
-        futures = [pool.submit(_work, bag, folder, settings, None) for bag, folder in places]
-        waiting: set[Future[ExportedEpisode]] = set(futures)
-        try:
-            while waiting:
-                done, waiting = wait(waiting, timeout=_POLL_S, return_when=FIRST_COMPLETED)
-                progress(counter.value, len(futures) - len(waiting))
-                for future in done:
-                    future.result()  # the first that fails ends all
-        except WallOssError:
-            pool.shutdown(cancel_futures=True)
-            raise
-    return [future.result() for future in futures]
+    jobs = [(bag, folder, settings, None) for bag, folder in places]
+    return in_processes(_work, jobs, workers, progress)
 
 
 def _one_by_one(
@@ -159,18 +140,6 @@ def _one_by_one(
     return made
 
 
-_counter: list[Synchronized[int]] = []
-
-
-def _begin(counter: Synchronized[int]) -> None:
-    _counter.append(counter)
-
-
-def _count(frames: int) -> None:
-    with _counter[0].get_lock():
-        _counter[0].value += frames
-
-
 def _work(
     bag: Path,
     folder: Path,
@@ -178,7 +147,7 @@ def _work(
     progress: Callable[[int], None] | None,
 ) -> ExportedEpisode:
     try:
-        return export_episode(bag, folder, settings, progress or _count)
+        return export_episode(bag, folder, settings, progress or count_frames)
     except OSError as error:
         raise DatasetError(f"cannot write to {folder}: {error.strerror or error}") from None
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from wall_oss_ros.cli.bench.browser import looking
 from wall_oss_ros.cli.bench.markers import measured
 from wall_oss_ros.cli.bench.monitor import WATCHED
 from wall_oss_ros.cli.bench.stage import exercising
@@ -32,19 +33,6 @@ _HEAD = (
     "p99 ms",
     "max ms",
 )
-# What viser's page says first, and what makes the server count it.
-_CAMERA = {
-    "type": "ViewerCameraMessage",
-    "wxyz": (1.0, 0.0, 0.0, 0.0),
-    "position": (2.0, 0.0, 1.0),
-    "fov": 1.0,
-    "image_height": 100,
-    "image_width": 100,
-    "near": 0.1,
-    "far": 100.0,
-    "look_at": (0.0, 0.0, 1.0),
-    "up_direction": (0.0, 0.0, 1.0),
-}
 
 
 def run(options: argparse.Namespace) -> int:
@@ -64,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
             if not printed:
                 raise BringUpError("web_view did not print its address")
             for watched in (False, True, False, True):
-                with _looking(printed[-1] if watched else "") as taken:
+                with _taking(printed[-1] if watched else "") as taken:
                     rig.pause(_SETTLE_S)
                     before = sum(taken)
                     share, gaps_ms = measured(rig, NODE, seconds)
@@ -78,23 +66,15 @@ def run(options: argparse.Namespace) -> int:
 
 
 @contextlib.contextmanager
-def _looking(address: str) -> Iterator[list[int]]:
+def _taking(address: str) -> Iterator[list[int]]:
     """Look as a browser does; gives how many bytes came, message by message."""
     taken: list[int] = []
     if not address:
         yield taken
         return
-    import msgspec
-    import viser
     from websockets.exceptions import ConnectionClosed
-    from websockets.sync.client import connect
-    from websockets.typing import Subprotocol
 
-    protocol = [Subprotocol(f"viser-v{viser.__version__}")]
-    with connect(
-        address.replace("http", "ws"), subprotocols=protocol, compression=None, max_size=None
-    ) as socket:
-        socket.send(msgspec.msgpack.encode(_CAMERA))
+    with looking(address) as socket:
 
         def take() -> None:
             with contextlib.suppress(ConnectionClosed):

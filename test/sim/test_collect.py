@@ -21,7 +21,7 @@ from wall_oss_ros.collection.disturbance import (
 from wall_oss_ros.collection.episode import Collector, CollectSettings, in_other_words
 from wall_oss_ros.core import action_space
 from wall_oss_ros.core.contract import RobotContract
-from wall_oss_ros.core.errors import DatasetError, PolicyError
+from wall_oss_ros.core.errors import DatasetError, PolicyError, SimulationError
 from wall_oss_ros.core.pose import Pose
 from wall_oss_ros.data.dataset_reader import Dataset, open_dataset
 from wall_oss_ros.data.training_config import ACTION_KEY, STATE_KEY
@@ -72,6 +72,12 @@ def test_the_expert_ends_with_the_named_cube_in_the_air(collected: Dataset) -> N
 def test_a_dataset_that_is_there_is_not_written_over(collected: Dataset) -> None:
     with pytest.raises(DatasetError, match="exists already"):
         collect(ROBOT, collected.root, SETTINGS, seeds=range(1), workers=1, validation=0.0)
+
+
+def test_what_a_process_cannot_begin_with_is_said_by_the_command(tmp_path: Path) -> None:
+    settings = replace(SETTINGS, task="fly")
+    with pytest.raises(SimulationError, match="unknown task 'fly'; valid: "):
+        collect(ROBOT, tmp_path / "d", settings, seeds=range(2), workers=2, validation=0.0)
 
 
 def test_a_failed_expert_leaves_no_shard(contract: RobotContract, tmp_path: Path) -> None:

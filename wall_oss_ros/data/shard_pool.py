@@ -12,6 +12,9 @@ from wall_oss_ros.core.errors import WallOssError
 
 Made = TypeVar("Made")
 _POLL_S = 0.2
+# In a process of the pool: the counter that all share, and whether it has begun.
+_counter: list[Synchronized[int]] = []
+_begun: list[bool] = []
 
 
 def _nothing() -> None:
@@ -46,10 +49,10 @@ def in_processes(
     with ProcessPoolExecutor(
         min(workers, len(jobs)),
         mp_context=context,
-        initializer=_begin,
-        initargs=(counter, begin, given),
+        initializer=_share,
+        initargs=(counter,),
     ) as pool:
-        futures = [pool.submit(work, *job) for job in jobs]
+        futures = [pool.submit(_do, work, job, begin, given) for job in jobs]
         waiting: set[Future[Made]] = set(futures)
         try:
             while waiting:
@@ -63,12 +66,21 @@ def in_processes(
     return [future.result() for future in futures]
 
 
-_counter: list[Synchronized[int]] = []
-
-
-def _begin(counter: Synchronized[int], begin: Callable[..., None], given: tuple[Any, ...]) -> None:
+def _share(counter: Synchronized[int]) -> None:
     _counter.append(counter)
-    begin(*given)
+
+
+def _do(
+    work: Callable[..., Made],
+    job: tuple[Any, ...],
+    begin: Callable[..., None],
+    given: tuple[Any, ...],
+) -> Made:
+    # Not in the pool's initializer: what that raises reaches nobody, the pool is only "broken".
+    if not _begun:
+        begin(*given)
+        _begun.append(True)
+    return work(*job)
 
 
 def count_frames(frames: int) -> None:

@@ -64,10 +64,8 @@ def evaluate(
         return
     # Not forked: neither OpenGL contexts nor torch's threads survive it.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(
-        workers, mp_context=context, initializer=_begin, initargs=(candidate,)
-    ) as pool:
-        futures = [pool.submit(_work, case, case.seed in filmed) for case in cases]
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        futures = [pool.submit(_work, candidate, case, case.seed in filmed) for case in cases]
         for future in as_completed(futures):
             yield future.result()
 
@@ -112,9 +110,8 @@ class Arena:
 _arena: list[Arena] = []
 
 
-def _begin(candidate: Candidate) -> None:
-    _arena.append(Arena(candidate))
-
-
-def _work(case: Case, filmed: bool) -> Outcome:
+def _work(candidate: Candidate, case: Case, filmed: bool) -> Outcome:
+    # Not in the pool's initializer: what that raises reaches nobody, the pool is only "broken".
+    if not _arena:
+        _arena.append(Arena(candidate))
     return _arena[0].run(case, filmed)

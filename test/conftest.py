@@ -57,3 +57,16 @@ def undisturbed() -> Iterator[None]:
     with (Path(tempfile.gettempdir()) / "wall_oss_ros.real_time_tests").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+@pytest.fixture(scope="session")
+def over_udp() -> dict[str, str]:
+    """Return the environment of participants that use no shared memory: udp.xml says why.
+
+    Fast DDS reads such a file once per process, before the first participant.
+    """
+    from wall_oss_ros.bringup.graph import dds_environment
+
+    file = str(Path(__file__).with_name("udp.xml"))
+    chosen = dict.fromkeys(dds_environment(), file)  # empty where somebody chose another file
+    return {**chosen, "ROS_AUTOMATIC_DISCOVERY_RANGE": "SYSTEM_DEFAULT"} if chosen else {}

@@ -20,7 +20,6 @@ sys.path.insert(0, str(Path(__file__).parent))  # for supervised.py
 
 from supervised import Scene
 
-from wall_oss_ros.bringup.graph import dds_environment
 from wall_oss_ros.core.contract import RobotContract, load_contract
 from wall_oss_ros.ros import qos
 from wall_oss_ros.ros.images import image_message
@@ -30,12 +29,11 @@ CONTRACT = Path(__file__).parents[2] / "config" / "robots" / "tiago_pro_sim.yaml
 
 
 @pytest.fixture(scope="session", autouse=True)
-def real_time(undisturbed: None) -> Iterator[None]:
-    """Let no other ring that runs in real time run meanwhile; talk as udp.xml says, and why."""
+def real_time(undisturbed: None, over_udp: dict[str, str]) -> Iterator[None]:
+    """Let no other ring that runs in real time run meanwhile; use no shared memory."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in dds_environment():
-            patch.setenv(name, str(Path(__file__).with_name("udp.xml")))
-            patch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "SYSTEM_DEFAULT")
+        for name, value in over_udp.items():
+            patch.setenv(name, value)
         yield
 
 

@@ -8,8 +8,11 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import rclpy
+from rclpy.node import Node
 
 # Every process that a test of this ring starts inherits this mark, so that none is left unseen.
 MARK = "WALL_OSS_TEST"
@@ -58,6 +61,29 @@ def away_from_the_nodes_ring(undisturbed: None, other_domain: str) -> Iterator[N
         patch.setenv(MARK, OF_THIS_RUN)
         for name, value in _TRANSPORT.items():
             patch.delenv(name, raising=False) if value is None else patch.setenv(name, value)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_shared_memory_in_this_process(
+    away_from_the_nodes_ring: None, over_udp: dict[str, str]
+) -> Iterator[None]:
+    """Keep what looks at the graph from here out of the shared memory of nodes that get killed.
+
+    A node that loops in Fast DDS after a kill (udp.xml) fails its test; here it would stop the run.
+    """
+    init = rclpy.init
+
+    def init_over_udp(*args: Any, **kwargs: Any) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in over_udp.items():
+                patch.setenv(name, value)
+            init(*args, **kwargs)
+            # Fast DDS reads its file once per process, when the first participant is made.
+            Node("first", context=kwargs["context"]).destroy_node()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rclpy, "init", init_over_udp)
         yield
 
 

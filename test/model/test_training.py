@@ -87,6 +87,7 @@ def samples(frames: int = 12) -> Samples:
         pictures=torch.randint(0, 256, (frames, 2, 56, 56, 3), dtype=torch.uint8, generator=draw),
         states=torch.rand(frames, 26, generator=draw),
         chunks=torch.rand(frames, SIZE.horizon, 26, generator=draw) - 0.5,
+        rows=torch.full((frames,), SIZE.horizon),
         tasks=TASKS,
         task=torch.arange(frames) % 2,
         truth=torch.rand(frames, 5, generator=draw),
@@ -308,7 +309,7 @@ def _first(batch: Batch) -> Batch:
         dof_mask=inputs.dof_mask[:1],
         noise=inputs.noise[:1],
     )
-    return Batch(only, batch.actions[:1], None)
+    return Batch(only, batch.actions[:1], batch.counted[:1], None)
 
 
 def _trainer(

@@ -16,22 +16,20 @@ from wall_oss_ros.collection.disturbance import (
     Disturbance,
     DisturbanceSettings,
     Push,
-    draw_disturbance,
+    draw_disturbances,
 )
 from wall_oss_ros.collection.episode import Collector, CollectSettings, in_other_words
 from wall_oss_ros.core import action_space
 from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.core.errors import DatasetError, PolicyError, SimulationError
-from wall_oss_ros.core.pose import Pose
 from wall_oss_ros.data.dataset_reader import Dataset, open_dataset
-from wall_oss_ros.data.training_config import ACTION_KEY, STATE_KEY
+from wall_oss_ros.data.training_config import ACTION_KEY, DISTURBED_KEY, STATE_KEY
 from wall_oss_ros.policies.instructions import parse
 from wall_oss_ros.sim.appearance import Appearance
 from wall_oss_ros.sim.robot import SimRobot
 
 ROBOT = Path(__file__).parents[2] / "config" / "robots" / "tiago_pro_sim.yaml"
 SETTINGS = CollectSettings(image_size=32, disturbance=DisturbanceSettings(spared=0.0))
-AT_REST = Pose(np.array([0.6, 0.2, 1.0]), np.eye(3))
 
 
 @pytest.fixture(scope="module")
@@ -44,23 +42,27 @@ def collected(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 def test_a_collected_dataset_reads_back(collected: Dataset) -> None:
     assert collected.format.fps == 20
-    assert {len(names) for names in collected.format.vectors.values()} == {26, 5}
+    assert {len(names) for names in collected.format.vectors.values()} == {26, 5, 1}
     frames = list(collected.frames(0, list(collected.format.cameras)[:1]))
     assert len(frames) == collected.episodes[0].length > 40
     assert len(frames[0].images) == 1
     assert (collected.root / "norm_stats.json").is_file()
 
 
-def test_labels_stay_smooth_while_the_tool_is_pushed(collected: Dataset) -> None:
-    """The expert's path knows nothing of the pushes; the measured one is off by centimetres."""
+def test_what_is_wanted_goes_on_from_where_a_push_left_the_tool(collected: Dataset) -> None:
+    """A chunk is learnt from up to the next push: until then one row follows from the other."""
     vectors = collected.vectors(0)
     side = "left" if vectors[GROUND_TRUTH_KEY][0, 1] > 0 else "right"
     place = action_space.POSITION[side]
     wanted, was = vectors[ACTION_KEY][:, place], vectors[STATE_KEY][:, place]
     off = np.linalg.norm(wanted - was, axis=1)
-    assert 0.015 < off.max() < 0.12
-    # Where it is pushed further off than the expert allows for, its path begins anew.
-    assert np.quantile(np.linalg.norm(np.diff(wanted, axis=0), axis=1), 0.95) < 0.35 / 20 * 1.5
+    disturbed = vectors[DISTURBED_KEY][:, 0] > 0
+    assert 0.05 < disturbed.mean() < 0.8
+    assert off[~disturbed].max() < 0.08
+    went = np.linalg.norm(np.diff(wanted, axis=0), axis=1)
+    assert went[~disturbed[:-1]].max() < 0.35 / 20 * 1.05
+    pushed = np.flatnonzero(np.diff(disturbed.astype(int)) == 1) + 1
+    assert len(pushed) > 0
 
 
 def test_the_expert_ends_with_the_named_cube_in_the_air(collected: Dataset) -> None:
@@ -86,24 +88,36 @@ def test_a_failed_expert_leaves_no_shard(contract: RobotContract, tmp_path: Path
     assert not (tmp_path / "shard").exists()
 
 
-def test_a_push_begins_and_ends_at_rest() -> None:
+def test_a_push_begins_and_ends_at_rest_and_what_it_does_in_parts_adds_up() -> None:
     push = Push(1.0, 0.5, np.array([0.02, 0.0, 0.0]), 0.1)
-    assert [push.strength(t) for t in (0.9, 1.0, 1.5, 2.0)] == [0.0, 0.0, 0.0, 0.0]
-    assert push.strength(1.25) == pytest.approx(1.0)
-    moved = Disturbance([push]).moved(AT_REST, 1.25)
-    assert moved.distance(AT_REST) == pytest.approx((0.02, 0.1))
-    assert Disturbance([push]).moved(AT_REST, 3.0) is AT_REST
+    assert [push.done(t) for t in (0.9, 1.0, 1.25, 1.5, 2.0)] == [0.0, 0.0, 0.5, 1.0, 1.0]
+    assert push.done(1.01) < 0.002 and push.done(1.49) > 0.998
+    pushed = Disturbance([push])
+    times = np.linspace(0.0, 3.0, 50)
+    parts = [pushed.between(*each) for each in zip(times, times[1:], strict=False)]
+    assert sum(offset for offset, _ in parts) == pytest.approx(push.offset)
+    assert sum(turn for _, turn in parts) == pytest.approx(0.1)
+    assert [pushed.active(*each) for each in ((0.0, 1.0), (0.9, 1.1), (1.2, 1.3), (1.5, 2.0))] == [
+        False,
+        True,
+        True,
+        False,
+    ]
 
 
 def test_pushes_are_bounded_repeat_with_their_seed_and_may_be_spared() -> None:
     settings = DisturbanceSettings(spared=0.0, position_m=0.2)
-    first, again = (draw_disturbance(np.random.default_rng(5), settings, 20.0) for _ in range(2))
+    first, again = (
+        draw_disturbances(np.random.default_rng(5), settings, 20.0, ("left",))["left"]
+        for _ in range(2)
+    )
     assert first._pushes and len(first._pushes) == len(again._pushes)
     for one, other in zip(first._pushes, again._pushes, strict=True):
         assert np.array_equal(one.offset, other.offset) and one.start_s == other.start_s
         assert np.linalg.norm(one.offset) <= settings.most_m + 1e-12
-    spared = draw_disturbance(np.random.default_rng(5), replace(settings, spared=1.0), 20.0)
-    assert not spared._pushes
+    settings = replace(settings, spared=1.0)
+    spared = draw_disturbances(np.random.default_rng(5), settings, 20.0, ("left",))
+    assert not spared["left"]._pushes
 
 
 def test_other_words_mean_the_same() -> None:

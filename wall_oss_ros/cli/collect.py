@@ -23,6 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--episodes", type=int, default=400, help="how many are tried, one seed each")
     add("--seed", type=int, default=100_000, help="the first seed")
     add("--image-size", type=int, default=224, help="pictures [px]")
+    add(
+        "--cameras",
+        default="",
+        metavar="A,B",
+        help="the model's names of the pictures to take (all)",
+    )
     add("--validation", type=float, default=0.05, help="share of episodes for the split 'val'")
     add("--plain", action="store_true", help="always the same light and colours")
     add("--workers", type=int, default=os.cpu_count() or 1, help="processes")
@@ -43,7 +49,10 @@ def run(options: argparse.Namespace) -> int:
         )
     final = Path(options.output).expanduser().resolve()
     settings = CollectSettings(
-        task=options.task, image_size=options.image_size, varied=not options.plain
+        task=options.task,
+        image_size=options.image_size,
+        cameras=tuple(name.strip() for name in options.cameras.split(",") if name.strip()),
+        varied=not options.plain,
     )
     begin = time.monotonic()
     with frames_bar(options.episodes, quiet=options.quiet) as show:

@@ -64,7 +64,8 @@ def collect(
         progress: called now and then with frames made now and episodes that are done.
 
     Raises:
-        DatasetError: if the target is there or cannot be written to, or nothing succeeded.
+        DatasetError: if the target is there or cannot be written to, a camera is unknown, or
+            nothing succeeded.
         ContractError: if the contract is wrong.
         SimulationError: if the simulator cannot be built or drawn.
     """

@@ -1,4 +1,4 @@
-"""The scripted expert as a teacher: writes down what it wants while its commands are disturbed."""
+"""The scripted expert as a teacher: writes down what it wants, and when it was pushed aside."""
 
 from __future__ import annotations
 
@@ -13,9 +13,13 @@ from wall_oss_ros.core.chunk import NANOSECONDS, PolicyOutput
 from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.core.errors import PolicyError
 from wall_oss_ros.core.observation import Observation
-from wall_oss_ros.core.pose import Pose
 from wall_oss_ros.core.relative import absolute_actions, relative_actions
-from wall_oss_ros.core.rotation import Array, matrix_from_rot6d, rot6d_from_matrix
+from wall_oss_ros.core.rotation import (
+    Array,
+    matrix_from_rot6d,
+    matrix_from_rotation_vector,
+    rot6d_from_matrix,
+)
 from wall_oss_ros.core.task import TaskState
 from wall_oss_ros.policies.instructions import parse
 from wall_oss_ros.policies.scripted import ScriptedPolicy
@@ -25,6 +29,8 @@ GROUND_TRUTH_KEY = "observation.environment_state"
 # Where the object is that the instruction names. A cube looks the same every quarter turn, so its
 # turn about the vertical comes as a direction of four times the angle.
 GROUND_TRUTH_NAMES = ("target_x", "target_y", "target_z", "target_cos_4yaw", "target_sin_4yaw")
+# So long after a push the arm is not yet where it was told to be [s].
+_SETTLED_S = 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,11 +41,13 @@ class Shown:
         observation: what is seen.
         action: (26,) absolute, what the expert wants one row after the observation.
         truth: (5,) see GROUND_TRUTH_NAMES; in the base frame [m], [1].
+        disturbed: whether a push makes the next action another one than what is wanted.
     """
 
     observation: Observation
     action: Array
     truth: Array
+    disturbed: bool
 
 
 class Demonstrator:
@@ -63,6 +71,7 @@ class Demonstrator:
         self._contract, self._disturbances, self._show = contract, disturbances, show
         self._task: TaskState | None = None
         self._start_ns: int | None = None
+        self._last_s = 0.0
 
     def load(self) -> None:
         """Check what the expert checks."""
@@ -84,25 +93,36 @@ class Demonstrator:
         Raises:
             PolicyError: as the expert does, and for an instruction that names several objects.
         """
+        if self._start_ns is None:
+            self._start_ns, self._last_s = observation.stamp_ns, 0.0
+        now_s = (observation.stamp_ns - self._start_ns) / NANOSECONDS
+        for side, disturbance in self._disturbances.items():
+            self._expert.displace(side, *disturbance.between(self._last_s, now_s))
+        self._last_s = now_s
         output = self._expert.infer(observation, instruction)
         wanted = absolute_actions(output.actions, observation.state)
         assert self._task is not None  # the expert would have raised
-        self._show(Shown(observation, wanted[0], ground_truth(self._task, instruction)))
-        if self._start_ns is None:
-            self._start_ns = observation.stamp_ns
-        begin_s = (observation.stamp_ns - self._start_ns) / NANOSECONDS
+        dt = self._contract.action.dt
+        disturbed = any(
+            each.active(now_s - _SETTLED_S, now_s + dt) for each in self._disturbances.values()
+        )
+        truth = ground_truth(self._task, instruction)
+        self._show(Shown(observation, wanted[0], truth, disturbed))
         pushed = wanted.copy()
         for side, disturbance in self._disturbances.items():
-            self._push(pushed, side, disturbance, begin_s)
+            _push(pushed, side, disturbance, now_s, dt)
         return PolicyOutput(relative_actions(pushed, observation.state), output.mask)
 
-    def _push(self, rows: Array, side: str, disturbance: Disturbance, begin_s: float) -> None:
-        place, turn = action_space.POSITION[side], action_space.ROTATION[side]
-        rotations = matrix_from_rot6d(rows[:, turn])
-        for index, row in enumerate(rows):
-            pose = Pose(row[place].copy(), rotations[index])
-            moved = disturbance.moved(pose, begin_s + (index + 1) * self._contract.action.dt)
-            row[place], row[turn] = moved.position, rot6d_from_matrix(moved.rotation)
+
+def _push(rows: Array, side: str, disturbance: Disturbance, now_s: float, dt: float) -> None:
+    """Put the rows of a tool aside by what is pushed from now on."""
+    place, turn = action_space.POSITION[side], action_space.ROTATION[side]
+    rotations = matrix_from_rot6d(rows[:, turn])
+    for index, row in enumerate(rows):
+        offset, angle = disturbance.between(now_s, now_s + (index + 1) * dt)
+        row[place] += offset
+        spun = matrix_from_rotation_vector([0.0, 0.0, angle])
+        row[turn] = rot6d_from_matrix(spun @ rotations[index])
 
 
 def ground_truth(task: TaskState, instruction: str) -> Array:

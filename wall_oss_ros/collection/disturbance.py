@@ -1,19 +1,19 @@
-"""Pushes that move a tool off the expert's path and let it go again, as a function of time.
+"""Pushes that move a tool off the expert's path, as a function of time.
 
 A demonstration without mistakes shows nobody how to come back from one (the errors of a learned
-policy add up, arXiv 1703.09327). So what is sent to the robot is pushed aside for a while, and what
-is written down stays what the expert wanted.
+policy add up, arXiv 1703.09327). A push carries the tool aside and leaves it there. The expert goes
+on from where it was left: what it wants depends on what can be seen, and never on a path that only
+it knows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from wall_oss_ros.core.pose import Pose
-from wall_oss_ros.core.rotation import Array, matrix_from_rotation_vector
+from wall_oss_ros.core.rotation import Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,33 +21,36 @@ class DisturbanceSettings:
     """How much, how long, how often.
 
     Attributes:
-        position_m: standard deviation of a push along x, y and z at its height.
+        position_m: standard deviation of a push along x, y and z.
         turn_rad: likewise of the turn about the vertical.
         length_s: shortest and longest push.
-        pause_s: mean time between the end of a push and the next one; times are exponential.
-        most_m: no push is larger; the expert takes a tool that is further off for held back.
+        pause_s: time between the end of a push and the next one: at least, and mean of what comes
+            on top (exponential). A chunk that is learnt from ends where the next push begins.
+        first_s: mean time until the first one (exponential).
+        most_m: no push is larger.
         down: share of a push downwards that is kept, for below is the table.
         spared: share of the episodes without any.
     """
 
-    position_m: float = 0.02
-    turn_rad: float = 0.15
-    length_s: tuple[float, float] = (0.4, 1.0)
-    pause_s: float = 0.5
-    most_m: float = 0.045
-    down: float = 0.3
-    spared: float = 0.2
+    position_m: float = 0.03
+    turn_rad: float = 0.2
+    length_s: tuple[float, float] = (0.2, 0.5)
+    pause_s: tuple[float, float] = (0.6, 1.6)
+    first_s: float = 1.2
+    most_m: float = 0.06
+    down: float = 0.5
+    spared: float = 0.15
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Push:
-    """One push: begins and ends at rest, and is largest in the middle.
+    """One push: begins and ends at rest.
 
     Attributes:
         start_s: when it begins.
         length_s: how long it takes.
-        offset: (3,) at its height [m].
-        turn: about the vertical at its height [rad].
+        offset: (3,) how far it goes [m].
+        turn: about the vertical [rad].
     """
 
     start_s: float
@@ -55,10 +58,10 @@ class Push:
     offset: Array
     turn: float
 
-    def strength(self, time_s: float) -> float:
-        """Return 0 to 1."""
-        part = (time_s - self.start_s) / self.length_s
-        return float(np.sin(np.pi * part) ** 2) if 0.0 < part < 1.0 else 0.0
+    def done(self, time_s: float) -> float:
+        """Return how much of it is done, 0 to 1."""
+        part = min(max((time_s - self.start_s) / self.length_s, 0.0), 1.0)
+        return part * part * (3.0 - 2.0 * part)
 
 
 class Disturbance:
@@ -71,38 +74,49 @@ class Disturbance:
     def __init__(self, pushes: Sequence[Push]) -> None:
         self._pushes = tuple(pushes)
 
-    def moved(self, pose: Pose, time_s: float) -> Pose:
-        """Return a pose as it is pushed at a time since the beginning of the episode [s]."""
+    def between(self, start_s: float, end_s: float) -> tuple[Array, float]:
+        """Return how far (3,) [m] and round the vertical [rad] a tool is pushed between two times.
+
+        Times are since the beginning of the episode.
+        """
         offset, turn = np.zeros(3), 0.0
         for push in self._pushes:
-            strength = push.strength(time_s)
-            offset += strength * push.offset
-            turn += strength * push.turn
-        if not offset.any() and not turn:
-            return pose
-        spun = matrix_from_rotation_vector([0.0, 0.0, turn]) @ pose.rotation
-        return Pose(pose.position + offset, spun)
+            share = push.done(end_s) - push.done(start_s)
+            offset += share * push.offset
+            turn += share * push.turn
+        return offset, turn
+
+    def active(self, start_s: float, end_s: float) -> bool:
+        """Return whether a push is on its way at any moment between two times."""
+        return any(
+            push.start_s < end_s and start_s < push.start_s + push.length_s for push in self._pushes
+        )
 
 
-def draw_disturbance(
-    rng: np.random.Generator, settings: DisturbanceSettings, seconds: float
-) -> Disturbance:
-    """Return the pushes of an episode; none in a share of them.
+def draw_disturbances(
+    rng: np.random.Generator, settings: DisturbanceSettings, seconds: float, sides: Iterable[str]
+) -> Mapping[str, Disturbance]:
+    """Return the pushes of an episode by tool; none in a share of the episodes.
+
+    All tools are pushed at the same times, each in a direction of its own, so that between the
+    pushes there is time in which none is.
 
     Args:
         rng: source of all randomness.
         settings: see there.
         seconds: how long they go on.
+        sides: names of the tools.
     """
-    if rng.random() < settings.spared:
-        return Disturbance(())
-    pushes = []
-    start = float(rng.exponential(settings.pause_s)) - settings.pause_s / 2
-    while start < seconds:
+    pushes: dict[str, list[Push]] = {side: [] for side in sides}
+    spared = rng.random() < settings.spared
+    start = float(rng.exponential(settings.first_s))
+    while start < seconds and not spared:
         length = float(rng.uniform(*settings.length_s))
-        offset = rng.normal(0.0, settings.position_m, 3)
-        offset[2] *= settings.down if offset[2] < 0 else 1.0
-        offset *= min(1.0, settings.most_m / max(float(np.linalg.norm(offset)), 1e-9))
-        pushes.append(Push(start, length, offset, float(rng.normal(0.0, settings.turn_rad))))
-        start += length + float(rng.exponential(settings.pause_s))
-    return Disturbance(pushes)
+        for each in pushes.values():
+            offset = rng.normal(0.0, settings.position_m, 3)
+            offset[2] *= settings.down if offset[2] < 0 else 1.0
+            offset *= min(1.0, settings.most_m / max(float(np.linalg.norm(offset)), 1e-9))
+            each.append(Push(start, length, offset, float(rng.normal(0.0, settings.turn_rad))))
+        least, more = settings.pause_s
+        start += length + least + float(rng.exponential(more))
+    return {side: Disturbance(each) for side, each in pushes.items()}

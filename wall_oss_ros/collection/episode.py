@@ -15,12 +15,18 @@ from wall_oss_ros.collection.demonstrator import (
     Demonstrator,
     Shown,
 )
-from wall_oss_ros.collection.disturbance import DisturbanceSettings, draw_disturbance
+from wall_oss_ros.collection.disturbance import DisturbanceSettings, draw_disturbances
 from wall_oss_ros.core.contract import RobotContract
+from wall_oss_ros.core.errors import DatasetError, choices
 from wall_oss_ros.data.dataset_format import DatasetFormat
 from wall_oss_ros.data.norm_stats import dimension_names
 from wall_oss_ros.data.shard_writer import ShardWriter
-from wall_oss_ros.data.training_config import ACTION_KEY, IMAGE_PREFIX, STATE_KEY
+from wall_oss_ros.data.training_config import (
+    ACTION_KEY,
+    DISTURBED_KEY,
+    IMAGE_PREFIX,
+    STATE_KEY,
+)
 from wall_oss_ros.data.video import VideoCodec
 from wall_oss_ros.sim.appearance import Appearance
 from wall_oss_ros.sim.cameras import SimCameras
@@ -44,6 +50,7 @@ class CollectSettings:
     Attributes:
         task: of the simulator.
         image_size: pictures [px].
+        cameras: the model's names of the pictures that are taken; none for all.
         limit_s: an episode that takes longer has failed.
         varied: whether light and colours differ from episode to episode.
         disturbance: of both tools.
@@ -52,20 +59,36 @@ class CollectSettings:
 
     task: str = "pick_cube"
     image_size: int = 224
+    cameras: tuple[str, ...] = ()
     limit_s: float = 20.0
     varied: bool = True
     disturbance: DisturbanceSettings = field(default_factory=DisturbanceSettings)
     codec: VideoCodec = field(default_factory=VideoCodec)
 
 
-def frame_contract(contract: RobotContract) -> RobotContract:
+def frame_contract(contract: RobotContract, labels: tuple[str, ...] = ()) -> RobotContract:
     """Return a robot whose cameras give a picture for every row of actions.
 
     A frame of the dataset is one row; a camera at half the rate would give every other frame an
     old picture.
+
+    Args:
+        contract: the robot.
+        labels: the model's names of the cameras that it keeps; none for all.
+
+    Raises:
+        DatasetError: for a name that no camera has.
     """
+    there = [camera.label for camera in contract.cameras.values()]
+    for label in labels:
+        if label not in there:
+            raise DatasetError(f"no camera '{label}'; valid: {choices(there)}")
     rate = 1.0 / contract.action.dt
-    cameras = {name: replace(camera, rate=rate) for name, camera in contract.cameras.items()}
+    cameras = {
+        name: replace(camera, rate=rate)
+        for name, camera in contract.cameras.items()
+        if not labels or camera.label in labels
+    }
     return replace(contract, cameras=cameras)
 
 
@@ -78,10 +101,12 @@ class Collector:
 
     Raises:
         SimulationError: if the simulator cannot be built or drawn.
+        DatasetError: for an unknown camera.
     """
 
     def __init__(self, contract: RobotContract, settings: CollectSettings) -> None:
-        self._contract, self._settings = frame_contract(contract), settings
+        self._contract = frame_contract(contract, settings.cameras)
+        self._settings = settings
         self._robot = SimRobot(self._contract, task=settings.task)
         self._looks = Appearance.of(self._robot.model)
         self._cameras = SimCameras(
@@ -90,10 +115,15 @@ class Collector:
         names = dimension_names()
         size = (settings.image_size, settings.image_size)
         self.format = DatasetFormat(
-            fps=round(1.0 / contract.action.dt),
-            robot_type=contract.name,
-            cameras={IMAGE_PREFIX + c.label: size for c in contract.cameras.values()},
-            vectors={STATE_KEY: names, ACTION_KEY: names, GROUND_TRUTH_KEY: GROUND_TRUTH_NAMES},
+            fps=round(1.0 / self._contract.action.dt),
+            robot_type=self._contract.name,
+            cameras={IMAGE_PREFIX + c.label: size for c in self._contract.cameras.values()},
+            vectors={
+                STATE_KEY: names,
+                ACTION_KEY: names,
+                GROUND_TRUTH_KEY: GROUND_TRUTH_NAMES,
+                DISTURBED_KEY: ("disturbed",),
+            },
         )
 
     def collect(
@@ -128,10 +158,7 @@ class Collector:
         pushes = np.random.default_rng((seed, _PUSHES))
         expert = Demonstrator(
             self._contract,
-            {
-                side: draw_disturbance(pushes, settings.disturbance, settings.limit_s)
-                for side in self._contract.arms
-            },
+            draw_disturbances(pushes, settings.disturbance, settings.limit_s, self._contract.arms),
             show,
         )
         loop = Lockstep(
@@ -179,5 +206,6 @@ def _frame(
         STATE_KEY: seen.state.astype(np.float32),
         ACTION_KEY: moment.action.astype(np.float32),
         GROUND_TRUTH_KEY: moment.truth.astype(np.float32),
+        DISTURBED_KEY: np.array([moment.disturbed], np.float32),
     }
     return images, vectors

@@ -10,6 +10,9 @@ from wall_oss_ros.core import action_space
 
 IMAGE_PREFIX = "observation.images."
 STATE_KEY, ACTION_KEY = "observation.state", "action"
+# 1 where something else than the demonstrator moved the robot, so that what was seen next does not
+# follow from what it wanted.
+DISTURBED_KEY = "complementary_info.disturbed"
 _PADDING = "action_padding"
 
 

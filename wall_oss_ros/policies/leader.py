@@ -6,7 +6,7 @@ or noisy measured poses would each start a little behind the last, and the arm w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -81,6 +81,19 @@ class LeaderArm:
         """Forget the plan and stand still at a (measured) pose."""
         self._start_ns = now_ns
         self._plan = [Motion(pose, np.zeros(3), np.zeros(3))]
+
+    def displace(self, offset: Array, turn: float) -> None:
+        """Put the plan aside, as by somebody who pushes the tool.
+
+        Args:
+            offset: (3,) [m].
+            turn: about the vertical [rad].
+        """
+        spun = matrix_from_rotation_vector([0.0, 0.0, turn])
+        self._plan = [
+            replace(motion, pose=Pose(motion.pose.position + offset, spun @ motion.pose.rotation))
+            for motion in self._plan
+        ]
 
     def at(self, now_ns: int) -> Motion:
         """Return the planned motion at a time; before and after the plan its first and last."""

@@ -85,6 +85,17 @@ class ScriptedPolicy:
         """Take the newest ground truth; from any thread."""
         self._task = state
 
+    def displace(self, side: str, offset: Array, turn: float) -> None:
+        """Go on from elsewhere, as by somebody who pushes a tool; nothing before the first answer.
+
+        Args:
+            side: of the tool.
+            offset: (3,) how far, in the base frame [m].
+            turn: about the vertical [rad].
+        """
+        if side in self._leaders:
+            self._leaders[side].displace(offset, turn)
+
     def infer(self, observation: Observation, instruction: str) -> PolicyOutput:
         """Return the next rows, relative to ``observation.state``.
 

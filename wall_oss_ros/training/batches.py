@@ -114,7 +114,8 @@ class Batches:
             noise=torch.zeros(size, horizon, config.action_dim),
         )
         truth = None if self._truth is None else self._truth[which]
-        return Batch(inputs, self._chunks[which], truth)
+        counted = (torch.arange(horizon) < samples.rows[which, None]).float()
+        return Batch(inputs, self._chunks[which], counted, truth)
 
     def _jittered(self, frames: Tensor, generator: torch.Generator) -> Tensor:
         """Return pictures (n, h, w, 3) of other brightness and contrast each."""
@@ -147,6 +148,11 @@ class Batches:
         return written, prompt_of
 
     def _by_length(self) -> dict[int, Tensor]:
-        """Return the places of frames by the length of their prompt."""
+        """Return the places of frames with a row to learn from, by the length of their prompt."""
         lengths = torch.tensor([len(ids) for ids in self._prompts])[self._prompt_of]
-        return {int(length): (lengths == length).nonzero().flatten() for length in lengths.unique()}
+        lengths = lengths * (self.samples.rows > 0)
+        return {
+            int(length): (lengths == length).nonzero().flatten()
+            for length in lengths.unique()
+            if length
+        }

@@ -249,5 +249,9 @@ def _as_averaged(model: nn.Module, average: WeightAverage) -> Iterator[None]:
 def _on(batch: Batch, device: torch.device) -> Batch:
     truth = None if batch.truth is None else batch.truth.to(device)
     return replace(
-        batch, inputs=batch.inputs.to(device), actions=batch.actions.to(device), truth=truth
+        batch,
+        inputs=batch.inputs.to(device),
+        actions=batch.actions.to(device),
+        counted=batch.counted.to(device),
+        truth=truth,
     )

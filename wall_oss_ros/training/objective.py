@@ -46,11 +46,13 @@ class Batch:
     Attributes:
         inputs: prompt, pictures and state; its noise is not used.
         actions: (B, H, D) normalised.
+        counted: (B, H) 1 for rows to learn from, 0 for others.
         truth: (B, truth_dim) normalised, or None.
     """
 
     inputs: FlowInputs
     actions: Tensor
+    counted: Tensor
     truth: Tensor | None
 
 
@@ -157,6 +159,7 @@ class Objective(nn.Module):
         hidden = model.model(rows, ACTION, rope, shared, seen, run=self._run)
         out = head.action_proj_back(hidden[..., : head.inner].float())
         error = out - actions if config.predict_x else out - (actions - draw.noise)
+        mask = mask * batch.counted.repeat_interleave(draws, 0)[..., None]
         if self._weights is not None:
             mask = mask * self._weights
         return (error.square() * mask).sum() / mask.sum()

@@ -6,7 +6,7 @@ an episode the last action holds, as the robot does when its rows run out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,12 @@ from torch import Tensor
 from wall_oss_ros.core.errors import DatasetError, choices
 from wall_oss_ros.core.relative import relative_actions
 from wall_oss_ros.data.dataset_reader import Dataset
-from wall_oss_ros.data.training_config import ACTION_KEY, IMAGE_PREFIX, STATE_KEY
+from wall_oss_ros.data.training_config import (
+    ACTION_KEY,
+    DISTURBED_KEY,
+    IMAGE_PREFIX,
+    STATE_KEY,
+)
 from wall_oss_ros.model.config import ModelConfig
 from wall_oss_ros.model.images import grid, resize
 
@@ -34,6 +39,7 @@ class Samples:
         pictures: (N, C, h, w, 3) uint8.
         states: (N, 26) float32, absolute.
         chunks: (N, H, 26) float32, relative to the state of their frame.
+        rows: (N,) how many rows of a chunk nothing disturbed, 0 to H.
         tasks: texts.
         task: (N,) which of them a frame is of.
         truth: (N, n) float32 what a simulator knows besides, or None.
@@ -43,6 +49,7 @@ class Samples:
     pictures: Tensor
     states: Tensor
     chunks: Tensor
+    rows: Tensor
     tasks: tuple[str, ...]
     task: Tensor
     truth: Tensor | None
@@ -79,12 +86,13 @@ def load_samples(
     cameras = _cameras(dataset, config)
     total = sum(dataset.episodes[number].length for number in episodes)
     pictures: Tensor | None = None
-    states, chunks, tasks, truths = [], [], [], []
+    states, chunks, rows, tasks, truths = [], [], [], [], []
     place = 0
     for number in episodes:
         vectors = dataset.vectors(number)
         states.append(torch.from_numpy(vectors[STATE_KEY].copy()))
         chunks.append(_chunks(vectors[STATE_KEY], vectors[ACTION_KEY], config.horizon))
+        rows.append(_undisturbed(vectors, config.horizon))
         tasks += [dataset.tasks.index(task) for task in dataset.tasks_of_frames(number)]
         if TRUTH_KEY in vectors:
             truths.append(torch.from_numpy(vectors[TRUTH_KEY].copy()))
@@ -109,6 +117,7 @@ def load_samples(
         pictures=pictures,
         states=torch.cat(states),
         chunks=torch.cat(chunks),
+        rows=torch.cat(rows),
         tasks=dataset.tasks,
         task=torch.tensor(tasks),
         truth=torch.cat(truths) if truths else None,
@@ -123,6 +132,17 @@ def _chunks(states: NDArray[np.float32], actions: NDArray[np.float32], horizon: 
         for t in range(len(actions))
     ]
     return torch.from_numpy(np.stack(rows).astype(np.float32))
+
+
+def _undisturbed(vectors: Mapping[str, NDArray[np.float32]], horizon: int) -> Tensor:
+    """Return (n,) how many frames from each on were undisturbed, up to a horizon."""
+    total = len(vectors[STATE_KEY])
+    if DISTURBED_KEY not in vectors:
+        return torch.full((total,), horizon)
+    disturbed = np.flatnonzero(vectors[DISTURBED_KEY].ravel())
+    ends = np.append(disturbed, total - 1 + horizon)
+    frames = np.arange(total)
+    return torch.from_numpy(np.minimum(ends[np.searchsorted(ends, frames)] - frames, horizon))
 
 
 def _check(dataset: Dataset, config: ModelConfig) -> None:

@@ -81,14 +81,21 @@ def measure(
         shown = action.unnormalize(batch.actions)
         given = action.unnormalize(chunks_of(model, inputs.to(model.device), target).cpu())
         wrong = (given - shown).abs()
-        near.append(wrong[:, :_NEAR, positions].mean())
-        far.append(wrong[:, :, positions].mean())
-        still.append(shown[:, :_NEAR, positions].abs().mean())
-        gripper.append(wrong[:, :_NEAR, grippers].mean())
+        counted = batch.counted[..., None]
+        near.append(_mean(wrong[:, :_NEAR, positions], counted))
+        far.append(_mean(wrong[..., positions], counted))
+        still.append(_mean(shown[:, :_NEAR, positions].abs(), counted))
+        gripper.append(_mean(wrong[:, :_NEAR, grippers], counted))
     near_m, far_m, still_m, grips = (
         float(torch.stack(each).mean()) for each in (near, far, still, gripper)
     )
     return Errors(near_m * 1e3, far_m * 1e3, still_m * 1e3, grips)
+
+
+def _mean(values: Tensor, counted: Tensor) -> Tensor:
+    """Return the mean of (B, h, n) over the rows that count."""
+    counted = counted[:, : values.shape[1]].expand_as(values)
+    return (values * counted).sum() / counted.sum()
 
 
 def _columns(columns: slice) -> range:

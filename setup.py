@@ -53,7 +53,7 @@ EXTRAS = {
     "data": ["rosbags", "mcap", "av", "pyarrow", "matplotlib", "tqdm"],
     "model": ["torch", "transformers", "tokenizers", "safetensors"],
     # Training, beside `model` and `data`: several devices are its business.
-    "train": ["accelerate"],
+    "train": ["accelerate", "vector-quantize-pytorch"],
     "view": ["viser"],
     "dev": [
         "pytest",

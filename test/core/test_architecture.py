@@ -41,7 +41,7 @@ MAY_IMPORT: dict[str, tuple[set[str], set[str]]] = {
     "collection": ({"core", "data", "policies", "sim"}, {"numpy"}),
     "training": (
         {"core", "data", "model"},
-        {"numpy", "torch", "safetensors", "tokenizers", "accelerate"},
+        {"numpy", "torch", "safetensors", "tokenizers", "accelerate", "vector_quantize_pytorch"},
     ),
     "evaluation": ({"core", "policies", "sim"}, {"numpy", "matplotlib"}),
 }

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -17,7 +18,7 @@ from torch import Tensor
 
 from wall_oss_ros.core import action_space
 from wall_oss_ros.core.errors import ModelError
-from wall_oss_ros.data.training_config import dof_config
+from wall_oss_ros.data.training_config import DISTURBED_KEY, STATE_KEY, dof_config
 from wall_oss_ros.model import WallOssModel
 from wall_oss_ros.model.config import PUBLISHED, TINY, ExpertConfig, ModelConfig, VisionConfig
 from wall_oss_ros.model.config_file import config_from
@@ -30,7 +31,7 @@ from wall_oss_ros.training.average import WeightAverage
 from wall_oss_ros.training.batches import Batches
 from wall_oss_ros.training.loop import LOG_FILE, Trainer
 from wall_oss_ros.training.objective import Batch, Draw, Objective, ObjectiveSettings
-from wall_oss_ros.training.samples import Samples
+from wall_oss_ros.training.samples import Samples, undisturbed
 from wall_oss_ros.training.settings import TrainSettings
 from wall_oss_ros.training.sizes import SMALL, for_tokenizer
 from wall_oss_ros.training.start import Start
@@ -104,7 +105,7 @@ def statistics() -> Normalizers:
 
 
 def made(tokenizer: Tokenizer, **changes: object) -> tuple[WallOssModel, Batches]:
-    config = for_tokenizer(replace(SIZE, **changes), tokenizer)
+    config = replace(for_tokenizer(SIZE, tokenizer), **changes)
     model = random_model(config, seed=1)
     model.normalizers = statistics()
     for parameter in model.parameters():
@@ -171,6 +172,91 @@ def test_the_loss_is_that_of_the_velocity_that_a_robot_runs(tokenizer: Tokenizer
     wrong = (velocity - (one.actions - draw.noise)).square() * one.inputs.dof_mask
     expected = wrong.sum() / one.inputs.dof_mask.sum()
     assert loss.item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+def test_rows_behind_a_disturbance_are_not_learnt(tokenizer: Tokenizer) -> None:
+    model, batches = made(tokenizer)
+    objective, batch, draw = drawn(model, batches)
+    counted = batch.counted.clone()
+    counted[:, 2:] = 0.0
+    cut = replace(batch, counted=counted)
+    other = replace(cut, actions=torch.where(counted[..., None] > 0, cut.actions, cut.actions + 9))
+    # The last rows see the first ones, not the other way round.
+    assert model.config.causal_actions
+    losses = [objective(each, draw)["flow"].item() for each in (batch, cut, other)]
+    assert losses[0] != losses[1] == pytest.approx(losses[2], rel=1e-5)
+
+
+def test_frames_of_a_disturbance_are_no_beginning(tokenizer: Tokenizer) -> None:
+    model, batches = made(tokenizer)
+    disturbed = np.zeros((12, 1), np.float32)
+    disturbed[[3, 4, 9]] = 1.0
+    vectors = {STATE_KEY: np.zeros((12, 26), np.float32), DISTURBED_KEY: disturbed}
+    rows = undisturbed(vectors, 4)
+    assert rows.tolist() == [3, 2, 1, 0, 0, 4, 3, 2, 1, 0, 4, 4]
+    batches.samples.rows[:] = 0
+    batches.samples.rows[5] = 3
+    again = Batches(
+        batches.samples,
+        Processor(tokenizer, model.config, ProcessorSettings(resolution=56)),
+        model.config,
+        model.normalizers.action["key"],
+        model.normalizers.state["key"],
+    )
+    batch = again.draw(4, torch.Generator().manual_seed(0))
+    assert batch.counted.tolist() == [[1.0] * 3 + [0.0] * (SIZE.horizon - 3)] * 4
+    assert [len(which) for which, _ in again.all(8)] == [1]
+
+
+class _Numbering:
+    """Stands for an action tokenizer: four tokens, the rounded first column of four rows."""
+
+    count, vocabulary = 4, 8
+
+    def encode(self, chunks: Tensor) -> Tensor:
+        return (chunks[:, :4, 0] * 3 + 4).round().clamp(0, 7).long()
+
+
+def test_discrete_tokens_and_rows_do_not_see_each_other(tokenizer: Tokenizer) -> None:
+    model, batches = made(tokenizer, vocab_size=tokenizer.size + 8)
+    batches.tokenize(_Numbering(), tokenizer.size)
+    settings = ObjectiveSettings(draws=1, discrete=1.0)
+    objective = Objective(model, settings)
+    generator = torch.Generator().manual_seed(0)
+    batch = batches.draw(3, generator)
+    draw = objective.draw(batch, generator)
+    found = objective(batch, draw)
+    assert found["loss"].item() == pytest.approx(found["flow"].item() + found["discrete"].item())
+    other_rows = objective(replace(batch, actions=batch.actions + 1.0), draw)
+    assert other_rows["discrete"].item() == found["discrete"].item()
+    assert other_rows["flow"].item() != found["flow"].item()
+    tokens = batch.tokens
+    other_tokens = objective(replace(batch, tokens=tokens.flip(1)), draw)
+    assert other_tokens["flow"].item() == found["flow"].item()
+    assert other_tokens["discrete"].item() != found["discrete"].item()
+    # A chunk that is cut by a disturbance has none, and none at all is no loss.
+    none = objective(replace(batch, tokens=torch.full_like(tokens, -1)), draw)["discrete"]
+    assert none.item() == 0.0
+
+
+def test_discrete_tokens_are_told_from_those_before_them_and_can_be_learnt(
+    tokenizer: Tokenizer,
+) -> None:
+    model, batches = made(tokenizer, vocab_size=tokenizer.size + 8)
+    batches.tokenize(_Numbering(), tokenizer.size)
+    objective = Objective(model, ObjectiveSettings(draws=1, truth=0.0, discrete=1.0))
+    generator = torch.Generator().manual_seed(0)
+    batch = batches.draw(3, generator)
+    draw = objective.draw(batch, generator)
+    optimizer = torch.optim.AdamW(objective.parameters(), 3e-3)
+    losses = []
+    for _ in range(40):
+        parts = objective(batch, draw)
+        optimizer.zero_grad()
+        parts["loss"].backward()
+        optimizer.step()
+        losses.append(parts["discrete"].item())
+    assert losses[-1] < 0.3 * losses[0]
 
 
 def test_masked_dimensions_are_not_learnt_and_end_at_the_normalised_zero(
@@ -309,7 +395,7 @@ def _first(batch: Batch) -> Batch:
         dof_mask=inputs.dof_mask[:1],
         noise=inputs.noise[:1],
     )
-    return Batch(only, batch.actions[:1], batch.counted[:1], None)
+    return Batch(only, batch.actions[:1], batch.counted[:1])
 
 
 def _trainer(

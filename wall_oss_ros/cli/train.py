@@ -11,7 +11,7 @@ from typing import Any
 from tqdm import tqdm
 
 from wall_oss_ros.core.contract import find_contract, load_contract
-from wall_oss_ros.core.errors import ModelError
+from wall_oss_ros.core.errors import CheckpointError, ModelError
 from wall_oss_ros.data.dataset_reader import open_dataset
 from wall_oss_ros.data.dataset_writer import TRAIN
 from wall_oss_ros.data.export import VALIDATION
@@ -25,6 +25,12 @@ except ImportError as error:
 
 from wall_oss_ros.model.layers import call
 from wall_oss_ros.model.processor import Processor, ProcessorSettings
+from wall_oss_ros.training.action_tokenizer import (
+    TOKENIZER_FILE,
+    ActionTokenizer,
+    ActionTokenizerSettings,
+    train_action_tokenizer,
+)
 from wall_oss_ros.training.batches import Batches
 from wall_oss_ros.training.loop import LOG_FILE, Trainer
 from wall_oss_ros.training.objective import Objective, ObjectiveSettings, compiled
@@ -52,6 +58,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--rate", type=float, default=usual.rate, help="highest learning rate")
     add("--jitter", type=float, default=usual.jitter, help="brightness and contrast, as a share")
     add("--truth", type=float, default=0.1, help="weight of the named object's place; 0: without")
+    add(
+        "--discrete",
+        type=float,
+        default=0.0,
+        help="weight of discrete action tokens, whose tokenizer is trained first; 0: without",
+    )
     add("--plain-rows", action="store_true", help="squared errors as they are, far rows the most")
     add("--freeze", action="append", default=[], metavar="NAME", help="e.g. visual. or model.")
     add("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
@@ -110,10 +122,15 @@ def run(options: argparse.Namespace) -> int:
             samples = cached_samples(output / CACHE, dataset, episodes, config, advance)
         jitter = settings.jitter if name == TRAIN else 0.0
         found[name] = Batches(samples, processor, config, action, state, jitter)
+    if options.discrete:
+        _tokenize(found, start, output, options.seed)
     objective = Objective(
         model,
         ObjectiveSettings(
-            draws=options.draws, truth=options.truth, truth_dim=found[TRAIN].truth_dim
+            draws=options.draws,
+            truth=options.truth,
+            truth_dim=found[TRAIN].truth_dim,
+            discrete=options.discrete,
         ),
         compiled() if options.compile else call,
         None if options.plain_rows else found[TRAIN].row_weights(),
@@ -148,7 +165,35 @@ def _start(options: argparse.Namespace, output: Path) -> Start:
         dtype = torch.float32 if options.precision == "float32" else torch.bfloat16
         folder = Path(options.checkpoint).expanduser()
         return from_checkpoint(dataset, folder, key, dtype, cameras)
-    return from_scratch(dataset, options.size, cameras, output, key, options.seed)
+    tokens = ActionTokenizerSettings().vocabulary if options.discrete else 0
+    return from_scratch(dataset, options.size, cameras, output, key, options.seed, tokens)
+
+
+def _tokenize(found: Mapping[str, Batches], start: Start, output: Path, seed: int) -> None:
+    """Give all batches discrete action tokens: of the folder's tokenizer, or of a new one.
+
+    Raises:
+        CheckpointError: if the tokenizer cannot be read, or the model has too few rows for it.
+    """
+    train = found[TRAIN]
+    folder = next((f for f in (output, start.folder) if (f / TOKENIZER_FILE).is_file()), None)
+    if folder is None:
+        begin = time.monotonic()
+        tokenizer = train_action_tokenizer(
+            train.whole_chunks(), train.columns, ActionTokenizerSettings(), seed
+        )
+        print(f"action tokenizer: trained in {time.monotonic() - begin:.0f} s", flush=True)
+    else:
+        tokenizer = ActionTokenizer.load(folder)
+    tokenizer.save(output)
+    first, rows = start.tokenizer.size, start.model.config.vocab_size
+    if first + tokenizer.vocabulary > rows:
+        raise CheckpointError(
+            f"{tokenizer.vocabulary} action tokens behind {first} words need as many rows; the "
+            f"model's embedding has {rows}"
+        )
+    for batches in found.values():
+        batches.tokenize(tokenizer, first)
 
 
 def _show(row: Mapping[str, float]) -> None:

@@ -104,22 +104,22 @@ class ScriptedPolicy:
                 of reach, or ground truth that is missing or of another time.
         """
         task = self._fresh_task(observation)
-        if instruction != self._instruction or task.episode != self._episode:
-            request = parse(instruction)
-            self._check_objects(request, task)
-            self.reset()
-            self._instruction, self._episode = instruction, task.episode
-            self._start(observation)
-            self._behaviour = _behaviour(request, self._view(observation, task))
-            self._follow(next(self._behaviour))
-        else:
-            self._recover(observation)
-            assert self._behaviour is not None
-            try:
+        try:
+            if instruction != self._instruction or task.episode != self._episode:
+                request = parse(instruction)
+                self._check_objects(request, task)
+                self.reset()
+                self._instruction, self._episode = instruction, task.episode
+                self._start(observation)
+                self._behaviour = _behaviour(request, self._view(observation, task))
+                self._follow(next(self._behaviour))
+            else:
+                self._recover(observation)
+                assert self._behaviour is not None
                 self._follow(self._behaviour.send(self._view(observation, task)))
-            except PolicyError:
-                self.reset()  # a generator that raised is finished
-                raise
+        except PolicyError:
+            self.reset()  # a generator that raised is finished
+            raise
         absolute = self._rows(observation)
         actions = relative_actions(absolute, observation.state)
         return PolicyOutput(actions, self._mask.copy())

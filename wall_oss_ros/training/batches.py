@@ -14,6 +14,7 @@ from wall_oss_ros.model.layout import known_columns
 from wall_oss_ros.model.normalizer import Statistics
 from wall_oss_ros.model.processor import Processor
 from wall_oss_ros.model.rope import position_ids
+from wall_oss_ros.training.action_tokenizer import ActionTokenizer
 from wall_oss_ros.training.objective import Batch
 from wall_oss_ros.training.samples import Samples, patch_grids
 
@@ -53,6 +54,7 @@ class Batches:
             mean, std = samples.truth.mean(0), samples.truth.std(0).clamp(min=1e-3)
             self._truth = (samples.truth - mean) / std
             self.truth_dim = samples.truth.shape[1]
+        self._tokens: Tensor | None = None
         self._prompts, self._prompt_of = self._written(processor)
         self._places = self._by_length()
 
@@ -64,6 +66,26 @@ class Batches:
         """
         weights = 1.0 / (self._chunks.var(dim=0) + _LEAST_VARIANCE)
         return weights / weights[:, self._mask > 0].mean()
+
+    def whole_chunks(self) -> Tensor:
+        """Return (n, H, D) the normalised chunks all of whose rows count."""
+        return self._chunks[self.samples.rows == self._config.horizon]
+
+    @property
+    def columns(self) -> tuple[int, ...]:
+        """The columns of an action that are there."""
+        return tuple(int(column) for column in self._mask.nonzero().flatten())
+
+    def tokenize(self, tokenizer: ActionTokenizer, first_id: int) -> None:
+        """Give batches the discrete tokens of their chunks, where all rows of a chunk count.
+
+        Args:
+            tokenizer: makes them.
+            first_id: id of its first token.
+        """
+        found = torch.cat([tokenizer.encode(part) for part in self._chunks.split(1024)]) + first_id
+        whole = self.samples.rows == self._config.horizon
+        self._tokens = torch.where(whole[:, None], found, torch.full_like(found, -1))
 
     def draw(self, size: int, generator: torch.Generator) -> Batch:
         """Return a random batch.
@@ -115,7 +137,8 @@ class Batches:
         )
         truth = None if self._truth is None else self._truth[which]
         counted = (torch.arange(horizon) < samples.rows[which, None]).float()
-        return Batch(inputs, self._chunks[which], counted, truth)
+        tokens = None if self._tokens is None else self._tokens[which]
+        return Batch(inputs, self._chunks[which], counted, truth, tokens)
 
     def _jittered(self, frames: Tensor, generator: torch.Generator) -> Tensor:
         """Return pictures (n, h, w, 3) of other brightness and contrast each."""

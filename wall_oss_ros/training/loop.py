@@ -30,7 +30,7 @@ from wall_oss_ros.training.validation import measure
 
 LOG_FILE, STATE_FOLDER = "training.csv", "state"
 COLUMNS = (
-    *("step", "seconds", "rate", "loss", "flow", "truth"),
+    *("step", "seconds", "rate", "loss", "flow", "truth", "discrete"),
     *("val_near_mm", "val_far_mm", "val_still_mm", "val_gripper"),
 )
 
@@ -248,10 +248,12 @@ def _as_averaged(model: nn.Module, average: WeightAverage) -> Iterator[None]:
 
 def _on(batch: Batch, device: torch.device) -> Batch:
     truth = None if batch.truth is None else batch.truth.to(device)
+    tokens = None if batch.tokens is None else batch.tokens.to(device)
     return replace(
         batch,
         inputs=batch.inputs.to(device),
         actions=batch.actions.to(device),
         counted=batch.counted.to(device),
         truth=truth,
+        tokens=tokens,
     )

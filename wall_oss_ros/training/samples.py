@@ -92,7 +92,7 @@ def load_samples(
         vectors = dataset.vectors(number)
         states.append(torch.from_numpy(vectors[STATE_KEY].copy()))
         chunks.append(_chunks(vectors[STATE_KEY], vectors[ACTION_KEY], config.horizon))
-        rows.append(_undisturbed(vectors, config.horizon))
+        rows.append(undisturbed(vectors, config.horizon))
         tasks += [dataset.tasks.index(task) for task in dataset.tasks_of_frames(number)]
         if TRUTH_KEY in vectors:
             truths.append(torch.from_numpy(vectors[TRUTH_KEY].copy()))
@@ -134,8 +134,15 @@ def _chunks(states: NDArray[np.float32], actions: NDArray[np.float32], horizon: 
     return torch.from_numpy(np.stack(rows).astype(np.float32))
 
 
-def _undisturbed(vectors: Mapping[str, NDArray[np.float32]], horizon: int) -> Tensor:
-    """Return (n,) how many frames from each on were undisturbed, up to a horizon."""
+def undisturbed(vectors: Mapping[str, NDArray[np.float32]], horizon: int) -> Tensor:
+    """Return (n,) how many frames from each on nothing disturbed, up to a horizon.
+
+    Behind the last frame nothing does.
+
+    Args:
+        vectors: (n, ...) of an episode, by feature; without the mark nothing was disturbed.
+        horizon: rows of a chunk.
+    """
     total = len(vectors[STATE_KEY])
     if DISTURBED_KEY not in vectors:
         return torch.full((total,), horizon)

@@ -39,11 +39,17 @@ SMALL = ModelConfig(
 SIZES: Mapping[str, ModelConfig] = {"small": SMALL}
 
 
-def for_tokenizer(config: ModelConfig, tokenizer: Tokenizer) -> ModelConfig:
-    """Return a configuration whose ids are those of a tokenizer."""
+def for_tokenizer(config: ModelConfig, tokenizer: Tokenizer, action_tokens: int = 0) -> ModelConfig:
+    """Return a configuration whose ids are those of a tokenizer.
+
+    Args:
+        config: sizes.
+        tokenizer: its words.
+        action_tokens: rows of the embedding behind the words, for discrete action tokens.
+    """
     return replace(
         config,
-        vocab_size=tokenizer.size,
+        vocab_size=tokenizer.size + action_tokens,
         image_token_id=tokenizer.image_id,
         video_token_id=tokenizer.image_id + 1,
         vision_start_token_id=tokenizer.vision_start_id,

@@ -41,7 +41,13 @@ class Start:
 
 
 def from_scratch(
-    dataset: Dataset, size: str, cameras: Sequence[str], output: Path, key: str, seed: int
+    dataset: Dataset,
+    size: str,
+    cameras: Sequence[str],
+    output: Path,
+    key: str,
+    seed: int,
+    action_tokens: int = 0,
 ) -> Start:
     """Return a model of random weights; its vocabulary is trained on the dataset's instructions.
 
@@ -52,6 +58,7 @@ def from_scratch(
         output: folder of the checkpoint, for the vocabulary; made where it is missing.
         key: of the statistics, as robots will ask for them.
         seed: of the weights.
+        action_tokens: how many discrete action tokens there shall be.
 
     Raises:
         CheckpointError: for an unknown size.
@@ -69,7 +76,7 @@ def from_scratch(
     tokenizer = Tokenizer.load(output)
     stats = _statistics(dataset)
     config = replace(
-        for_tokenizer(SIZES[size], tokenizer),
+        for_tokenizer(SIZES[size], tokenizer, action_tokens),
         cameras=cameras,
         dof_config=dof_config(_moving(stats["action"]), relative=True),
         agent_pos_config=dof_config(action_space.PARTS, relative=False),

@@ -17,8 +17,7 @@ def test_the_scripted_policy_picks_up_the_red_cube_and_the_figures_are_printed(
     wall_oss, left_behind, tmp_path
 ):
     film = tmp_path / "film.webp"
-    options = ("--policy", "scripted", "--seconds", "90", "--film", str(film))
-    result = wall_oss("demo", "--headless", *options)
+    result = wall_oss("demo", "--headless", "--seconds", "90", "--film", str(film))
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr
     last = next(line for line in reversed(result.stdout.splitlines()) if "progress" in line)
     figures = re.search(

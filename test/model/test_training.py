@@ -89,6 +89,7 @@ def samples(frames: int = 12) -> Samples:
         states=torch.rand(frames, 26, generator=draw),
         chunks=torch.rand(frames, SIZE.horizon, 26, generator=draw) - 0.5,
         rows=torch.full((frames,), SIZE.horizon),
+        age=torch.arange(frames) % 6 * 3,
         tasks=TASKS,
         task=torch.arange(frames) % 2,
         truth=torch.rand(frames, 5, generator=draw),
@@ -206,6 +207,20 @@ def test_frames_of_a_disturbance_are_no_beginning(tokenizer: Tokenizer) -> None:
     batch = again.draw(4, torch.Generator().manual_seed(0))
     assert batch.counted.tolist() == [[1.0] * 3 + [0.0] * (SIZE.horizon - 3)] * 4
     assert [len(which) for which, _ in again.all(8)] == [1]
+
+
+def test_beginnings_are_drawn_as_often_as_wanted(
+    tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, batches = made(tokenizer)
+    drawn: list[Tensor] = []
+    monkeypatch.setattr(batches, "_batch", lambda which, generator: drawn.append(which))
+    generator = torch.Generator().manual_seed(0)
+    for share in (1.0, 0.5, 0.0):
+        batches.draw(64, generator, share)
+    ages = [batches.samples.age[which] for which in drawn]
+    assert int(ages[0].max()) < 10 and int(ages[1][:32].max()) < 10
+    assert [int(each.max()) for each in ages[1:]] == [15, 15]
 
 
 class _Numbering:
@@ -346,8 +361,8 @@ def test_the_error_of_perfect_chunks_is_none(
     shown: list[Tensor] = []
     draw = batches.draw
 
-    def remembered(size: int, generator: torch.Generator) -> Batch:
-        batch = draw(size, generator)
+    def remembered(size: int, generator: torch.Generator, beginnings: float) -> Batch:
+        batch = draw(size, generator, beginnings)
         shown.append(batch.actions)
         return batch
 
@@ -359,7 +374,7 @@ def test_the_error_of_perfect_chunks_is_none(
     errors = measure(
         model, batches, action, count=6, size=3, generator=torch.Generator().manual_seed(0)
     )
-    assert (errors.near_mm, errors.far_mm, errors.gripper) == (0.0, 0.0, 0.0)
+    assert (errors.near_mm, errors.first_mm, errors.far_mm, errors.gripper) == (0.0,) * 4
     assert errors.still_mm > 0.0
 
 

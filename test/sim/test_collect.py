@@ -114,7 +114,9 @@ def test_pushes_are_bounded_repeat_with_their_seed_and_may_be_spared() -> None:
     assert first._pushes and len(first._pushes) == len(again._pushes)
     for one, other in zip(first._pushes, again._pushes, strict=True):
         assert np.array_equal(one.offset, other.offset) and one.start_s == other.start_s
-        assert np.linalg.norm(one.offset) <= settings.most_m + 1e-12
+        most = settings.most_m if one.start_s else settings.start_most_m
+        assert np.linalg.norm(one.offset) <= most + 1e-12
+    assert [one.start_s for one in first._pushes].count(0.0) == 1
     settings = replace(settings, spared=1.0)
     spared = draw_disturbances(np.random.default_rng(5), settings, 20.0, ("left",))
     assert not spared["left"]._pushes

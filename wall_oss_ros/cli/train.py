@@ -64,6 +64,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=0.0,
         help="weight of discrete action tokens, whose tokenizer is trained first; 0: without",
     )
+    add(
+        "--beginnings",
+        type=float,
+        default=0.25,
+        help="share of observations from the first half second of episodes",
+    )
     add("--plain-rows", action="store_true", help="squared errors as they are, far rows the most")
     add("--freeze", action="append", default=[], metavar="NAME", help="e.g. visual. or model.")
     add("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
@@ -93,6 +99,8 @@ def run(options: argparse.Namespace) -> int:
         save_every=options.save_every,
         seed=options.seed,
     )
+    if not 0.0 <= options.beginnings <= 1.0:
+        raise ModelError(f"--beginnings: got {options.beginnings:g}; expected 0 to 1")
     if options.threads:
         torch.set_num_threads(options.threads)
     mixed = options.precision == "bfloat16" or (
@@ -120,8 +128,8 @@ def run(options: argparse.Namespace) -> int:
                 bar.update(frames)
 
             samples = cached_samples(output / CACHE, dataset, episodes, config, advance)
-        jitter = settings.jitter if name == TRAIN else 0.0
-        found[name] = Batches(samples, processor, config, action, state, jitter)
+        jitter, early = (settings.jitter, options.beginnings) if name == TRAIN else (0.0, 0.0)
+        found[name] = Batches(samples, processor, config, action, state, jitter, early)
     if options.discrete:
         _tokenize(found, start, output, options.seed)
     objective = Objective(

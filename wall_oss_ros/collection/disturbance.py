@@ -26,8 +26,13 @@ class DisturbanceSettings:
         length_s: shortest and longest push.
         pause_s: time between the end of a push and the next one: at least, and mean of what comes
             on top (exponential). A chunk that is learnt from ends where the next push begins.
-        first_s: mean time until the first one (exponential).
+        first_s: mean time from the beginning of the motion to the next one (exponential).
         most_m: no push is larger.
+        start_m: likewise of the first push, which comes at once and gives an episode a beginning of
+            its own. From home alone, the tool's place would soon tell where it is going, and a
+            policy would learn to go on rather than to look.
+        start_s: shortest and longest time that this one takes.
+        start_most_m: it is no larger.
         down: share of a push downwards that is kept, for below is the table.
         spared: share of the episodes without any.
     """
@@ -38,6 +43,9 @@ class DisturbanceSettings:
     pause_s: tuple[float, float] = (0.6, 1.6)
     first_s: float = 1.2
     most_m: float = 0.06
+    start_m: float = 0.09
+    start_s: tuple[float, float] = (0.7, 1.1)
+    start_most_m: float = 0.2
     down: float = 0.5
     spared: float = 0.15
 
@@ -108,15 +116,23 @@ def draw_disturbances(
         sides: names of the tools.
     """
     pushes: dict[str, list[Push]] = {side: [] for side in sides}
-    spared = rng.random() < settings.spared
-    start = float(rng.exponential(settings.first_s))
-    while start < seconds and not spared:
-        length = float(rng.uniform(*settings.length_s))
+    if rng.random() < settings.spared:
+        return {side: Disturbance(()) for side in pushes}
+
+    def push(start_s: float, length_s: float, spread_m: float, most_m: float) -> None:
         for each in pushes.values():
-            offset = rng.normal(0.0, settings.position_m, 3)
+            offset = rng.normal(0.0, spread_m, 3)
             offset[2] *= settings.down if offset[2] < 0 else 1.0
-            offset *= min(1.0, settings.most_m / max(float(np.linalg.norm(offset)), 1e-9))
-            each.append(Push(start, length, offset, float(rng.normal(0.0, settings.turn_rad))))
+            offset *= min(1.0, most_m / max(float(np.linalg.norm(offset)), 1e-9))
+            turn = float(rng.normal(0.0, settings.turn_rad))
+            each.append(Push(start_s, length_s, offset, turn))
+
+    end = float(rng.uniform(*settings.start_s))
+    push(0.0, end, settings.start_m, settings.start_most_m)
+    start = end + float(rng.exponential(settings.first_s))
+    while start < seconds:
+        length = float(rng.uniform(*settings.length_s))
+        push(start, length, settings.position_m, settings.most_m)
         least, more = settings.pause_s
         start += length + least + float(rng.exponential(more))
     return {side: Disturbance(each) for side, each in pushes.items()}

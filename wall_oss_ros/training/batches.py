@@ -20,6 +20,8 @@ from wall_oss_ros.training.samples import Samples, patch_grids
 
 # Of a normalised number: less is noise, and not worth more attention.
 _LEAST_VARIANCE = 0.01
+# How many frames are the beginning of an episode: half a second at 20 Hz.
+_FIRST_FRAMES = 10
 
 
 class Batches:
@@ -32,6 +34,8 @@ class Batches:
         action: statistics of action rows.
         state: statistics of states.
         jitter: how far brightness and contrast of a picture go, as a share; 0 leaves them.
+        beginnings: share of a batch that is drawn from the first frames of episodes only, where the
+            tools' places do not tell yet where to go.
     """
 
     def __init__(
@@ -42,8 +46,10 @@ class Batches:
         action: Statistics,
         state: Statistics,
         jitter: float = 0.0,
+        beginnings: float = 0.0,
     ) -> None:
         self.samples, self._config, self._jitter = samples, config, jitter
+        self._beginnings = beginnings
         self._mask = torch.from_numpy(known_columns(config).astype("float32"))
         still = action.normalize(torch.zeros(config.action_dim), clamp=False)
         # A masked dimension ends where the published code lets it: at the normalised zero.
@@ -87,18 +93,27 @@ class Batches:
         whole = self.samples.rows == self._config.horizon
         self._tokens = torch.where(whole[:, None], found, torch.full_like(found, -1))
 
-    def draw(self, size: int, generator: torch.Generator) -> Batch:
+    def draw(self, size: int, generator: torch.Generator, beginnings: float | None = None) -> Batch:
         """Return a random batch.
 
         Args:
             size: observations.
             generator: of the choice and of the pictures' jitter, on the CPU.
+            beginnings: share of first frames; None for that of the constructor.
         """
+        share = self._beginnings if beginnings is None else beginnings
         lengths = sorted(self._places)
         counts = torch.tensor([float(len(self._places[length])) for length in lengths])
         length = lengths[int(torch.multinomial(counts, 1, generator=generator))]
         places = self._places[length]
-        which = places[torch.randint(len(places), (size,), generator=generator)]
+        first = places[self.samples.age[places] < _FIRST_FRAMES]
+        early = round(share * size) if len(first) else 0
+        drawn = [
+            each[torch.randint(len(each), (count,), generator=generator)]
+            for each, count in ((first, early), (places, size - early))
+            if count
+        ]
+        which = torch.cat(drawn)
         return self._batch(which, generator if self._jitter else None)
 
     def all(self, size: int) -> Iterator[tuple[Tensor, Batch]]:

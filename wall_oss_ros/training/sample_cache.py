@@ -15,8 +15,8 @@ from wall_oss_ros.data.dataset_reader import Dataset
 from wall_oss_ros.model.config import ModelConfig
 from wall_oss_ros.training.samples import Samples, load_samples
 
-_FORMAT = 2
-_TENSORS = ("pictures", "states", "chunks", "rows", "task")
+_FORMAT = 3
+_TENSORS = ("pictures", "states", "chunks", "rows", "age", "task")
 
 
 def cached_samples(

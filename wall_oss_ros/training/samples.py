@@ -40,6 +40,7 @@ class Samples:
         states: (N, 26) float32, absolute.
         chunks: (N, H, 26) float32, relative to the state of their frame.
         rows: (N,) how many rows of a chunk nothing disturbed, 0 to H.
+        age: (N,) how many frames before it in its episode have such rows.
         tasks: texts.
         task: (N,) which of them a frame is of.
         truth: (N, n) float32 what a simulator knows besides, or None.
@@ -50,6 +51,7 @@ class Samples:
     states: Tensor
     chunks: Tensor
     rows: Tensor
+    age: Tensor
     tasks: tuple[str, ...]
     task: Tensor
     truth: Tensor | None
@@ -86,13 +88,14 @@ def load_samples(
     cameras = _cameras(dataset, config)
     total = sum(dataset.episodes[number].length for number in episodes)
     pictures: Tensor | None = None
-    states, chunks, rows, tasks, truths = [], [], [], [], []
+    states, chunks, rows, ages, tasks, truths = [], [], [], [], [], []
     place = 0
     for number in episodes:
         vectors = dataset.vectors(number)
         states.append(torch.from_numpy(vectors[STATE_KEY].copy()))
         chunks.append(_chunks(vectors[STATE_KEY], vectors[ACTION_KEY], config.horizon))
         rows.append(undisturbed(vectors, config.horizon))
+        ages.append((rows[-1] > 0).cumsum(0) - (rows[-1] > 0).long())
         tasks += [dataset.tasks.index(task) for task in dataset.tasks_of_frames(number)]
         if TRUTH_KEY in vectors:
             truths.append(torch.from_numpy(vectors[TRUTH_KEY].copy()))
@@ -118,6 +121,7 @@ def load_samples(
         states=torch.cat(states),
         chunks=torch.cat(chunks),
         rows=torch.cat(rows),
+        age=torch.cat(ages),
         tasks=dataset.tasks,
         task=torch.tensor(tasks),
         truth=torch.cat(truths) if truths else None,

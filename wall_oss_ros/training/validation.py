@@ -13,6 +13,7 @@ from wall_oss_ros.model.inputs import FlowInputs
 from wall_oss_ros.model.normalizer import Statistics
 from wall_oss_ros.model.wall_oss import WallOssModel
 from wall_oss_ros.training.batches import Batches
+from wall_oss_ros.training.objective import Batch
 
 # Rows that a robot follows before the next chunk takes over: half a second at 20 Hz.
 _NEAR = 10
@@ -24,12 +25,14 @@ class Errors:
 
     Attributes:
         near_mm: of the tools' positions in the first half second [mm].
+        first_mm: likewise, of chunks at the beginning of an episode: what pictures and words tell.
         far_mm: of the tools' positions in all rows [mm].
         still_mm: near_mm of a model that says "stay": what there is to be won.
         gripper: of the grippers, of 0 to 1.
     """
 
     near_mm: float
+    first_mm: float
     far_mm: float
     still_mm: float
     gripper: float
@@ -64,7 +67,7 @@ def measure(
 
     Args:
         model: as it is.
-        batches: of the frames.
+        batches: of the frames, as many again from the beginnings of episodes.
         action: statistics of action rows.
         count: frames, about.
         size: of a batch.
@@ -73,23 +76,29 @@ def measure(
     target = action.normalize(torch.zeros(model.config.action_dim), clamp=False)
     positions = [c for side in action_space.SIDES for c in _columns(action_space.POSITION[side])]
     grippers = list(action_space.GRIPPER.values())
-    near, far, still, gripper = [], [], [], []
-    for _ in range(max(1, count // size)):
-        batch = batches.draw(size, generator)
+    near, first, far, still, gripper = [], [], [], [], []
+
+    def compared(beginnings: float) -> tuple[Batch, Tensor, Tensor]:
+        batch = batches.draw(size, generator, beginnings)
         inputs = batch.inputs
         inputs.noise.normal_(generator=generator)
         shown = action.unnormalize(batch.actions)
         given = action.unnormalize(chunks_of(model, inputs.to(model.device), target).cpu())
-        wrong = (given - shown).abs()
+        return batch, shown, (given - shown).abs()
+
+    for _ in range(max(1, count // size)):
+        batch, _, wrong = compared(1.0)
+        first.append(_mean(wrong[:, :_NEAR, positions], batch.counted[..., None]))
+        batch, shown, wrong = compared(0.0)
         counted = batch.counted[..., None]
         near.append(_mean(wrong[:, :_NEAR, positions], counted))
         far.append(_mean(wrong[..., positions], counted))
         still.append(_mean(shown[:, :_NEAR, positions].abs(), counted))
         gripper.append(_mean(wrong[:, :_NEAR, grippers], counted))
-    near_m, far_m, still_m, grips = (
-        float(torch.stack(each).mean()) for each in (near, far, still, gripper)
+    near_m, first_m, far_m, still_m, grips = (
+        float(torch.stack(each).mean()) for each in (near, first, far, still, gripper)
     )
-    return Errors(near_m * 1e3, far_m * 1e3, still_m * 1e3, grips)
+    return Errors(near_m * 1e3, first_m * 1e3, far_m * 1e3, still_m * 1e3, grips)
 
 
 def _mean(values: Tensor, counted: Tensor) -> Tensor:

@@ -32,8 +32,11 @@ def test_in_a_namespace_everything_stops_too_and_its_status_is_told(
         stopped = wall_oss("status", "--once", "--namespace", "cell_7")
         assert stopped.returncode == 1
         assert "EMERGENCY STOP" in stopped.stdout
-        running.set_in_motion()
-        moving = wall_oss("status", "--once", "--namespace", "cell_7")
+        for _ in range(3):  # on a busy machine a late message may stop the robot meanwhile
+            running.set_in_motion()
+            moving = wall_oss("status", "--once", "--namespace", "cell_7")
+            if moving.returncode == 0:
+                break
         assert moving.returncode == 0, moving.stdout
         assert "moves" in moving.stdout
         elsewhere = wall_oss("status", "--once")

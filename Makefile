@@ -21,7 +21,7 @@ PYTEST ?=
 
 # A test that hangs, as inside a DDS library, ends the run with the stack of every thread. Not in pyproject.toml: the
 # pytest of a distribution may not know the second. It must outlast waiting for another run's real-time rings.
-RUN_PYTEST = pytest -o faulthandler_timeout=600 -o faulthandler_exit_on_timeout=true
+RUN_PYTEST = pytest -o faulthandler_timeout=1200 -o faulthandler_exit_on_timeout=true
 
 # An environment with another Python is replaced only where a Python was asked for, not because the default changed.
 PYTHON_GIVEN := $(if $(filter file default undefined,$(origin PYTHON)),,--python-given)

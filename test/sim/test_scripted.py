@@ -94,6 +94,17 @@ def test_a_cube_that_is_moved_away_is_still_picked(loop: Lockstep) -> None:
     assert loop.run(PICK, limit_s=12.0).success
 
 
+def test_a_cube_that_lies_on_the_floor_is_told_every_time_it_is_asked_for(loop: Lockstep) -> None:
+    state, expert, seen = loop.robot.task_state(), loop.policy, observe(loop)
+    fallen = dataclasses.replace(
+        state.objects["red_cube"], pose=Pose(np.array([0.3, 0.2, 0.03]), np.eye(3))
+    )
+    expert.observe_task(dataclasses.replace(state, objects={**state.objects, "red_cube": fallen}))
+    for _ in range(3):
+        with pytest.raises(PolicyError, match="red_cube fell off the table"):
+            expert.infer(seen, PICK)
+
+
 def test_rows_compose_to_the_same_reference_from_any_anchor(loop: Lockstep) -> None:
     """Two chunks 100 ms apart agree on where the tool is at the same time."""
     policy = fed(loop)

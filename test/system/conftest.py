@@ -79,9 +79,12 @@ def no_shared_memory_in_this_process(
             for name, value in over_udp.items():
                 patch.setenv(name, value)
             init(*args, **kwargs)
-            # Fast DDS reads its file once per process, when the first participant is made.
-            Node("first", context=kwargs["context"]).destroy_node()
+            if not read:
+                Node("reads_udp_xml", context=kwargs["context"]).destroy_node()
+                read.append(True)
 
+    # Fast DDS reads its file once per process, when the first participant is made.
+    read: list[bool] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rclpy, "init", init_over_udp)
         yield

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from wall_oss_ros.cli.dataset_progress import described, frames_bar
+from wall_oss_ros.cli.names import names_in
 from wall_oss_ros.collection.collect import Collected, collect
 from wall_oss_ros.collection.episode import CollectSettings
 from wall_oss_ros.core.contract import find_contract
@@ -51,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
     settings = CollectSettings(
         task=options.task,
         image_size=options.image_size,
-        cameras=tuple(name.strip() for name in options.cameras.split(",") if name.strip()),
+        cameras=names_in(options.cameras),
         varied=not options.plain,
     )
     begin = time.monotonic()

@@ -10,6 +10,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from wall_oss_ros.cli.names import names_in
 from wall_oss_ros.core.contract import find_contract, load_contract
 from wall_oss_ros.core.errors import CheckpointError, ModelError
 from wall_oss_ros.data.dataset_reader import open_dataset
@@ -131,7 +132,9 @@ def run(options: argparse.Namespace) -> int:
         jitter, early = (settings.jitter, options.beginnings) if name == TRAIN else (0.0, 0.0)
         found[name] = Batches(samples, processor, config, action, state, jitter, early)
     if options.discrete:
-        _tokenize(found, start, output, options.seed)
+        # A checkpoint's tokens go on meaning what they mean; a model from scratch has none yet.
+        known = output if options.resume else start.folder if options.checkpoint else None
+        _tokenize(found, start, output, known, options.seed)
     objective = Objective(
         model,
         ObjectiveSettings(
@@ -166,7 +169,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _start(options: argparse.Namespace, output: Path) -> Start:
     dataset = open_dataset(Path(options.dataset).expanduser())
-    cameras = [name.strip() for name in options.cameras.split(",") if name.strip()]
+    cameras = names_in(options.cameras)
     key = load_contract(find_contract(options.robot, robots_folder())).model.normalizer_key
     key = key or "dataset"
     if options.checkpoint:
@@ -177,22 +180,30 @@ def _start(options: argparse.Namespace, output: Path) -> Start:
     return from_scratch(dataset, options.size, cameras, output, key, options.seed, tokens)
 
 
-def _tokenize(found: Mapping[str, Batches], start: Start, output: Path, seed: int) -> None:
-    """Give all batches discrete action tokens: of the folder's tokenizer, or of a new one.
+def _tokenize(
+    found: Mapping[str, Batches], start: Start, output: Path, known: Path | None, seed: int
+) -> None:
+    """Give all batches discrete action tokens, and keep their tokenizer.
+
+    Args:
+        found: batches by split.
+        start: the model and its words.
+        output: folder of the checkpoint.
+        known: folder whose tokenizer is taken, where it has one; else one is trained.
+        seed: of a new one.
 
     Raises:
         CheckpointError: if the tokenizer cannot be read, or the model has too few rows for it.
     """
     train = found[TRAIN]
-    folder = next((f for f in (output, start.folder) if (f / TOKENIZER_FILE).is_file()), None)
-    if folder is None:
+    if known is None or not (known / TOKENIZER_FILE).is_file():
         begin = time.monotonic()
         tokenizer = train_action_tokenizer(
             train.whole_chunks(), train.columns, ActionTokenizerSettings(), seed
         )
         print(f"action tokenizer: trained in {time.monotonic() - begin:.0f} s", flush=True)
     else:
-        tokenizer = ActionTokenizer.load(folder)
+        tokenizer = ActionTokenizer.load(known)
     tokenizer.save(output)
     first, rows = start.tokenizer.size, start.model.config.vocab_size
     if first + tokenizer.vocabulary > rows:

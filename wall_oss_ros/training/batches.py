@@ -61,8 +61,13 @@ class Batches:
             self._truth = (samples.truth - mean) / std
             self.truth_dim = samples.truth.shape[1]
         self._tokens: Tensor | None = None
+        self._whole = samples.rows == config.horizon
         self._prompts, self._prompt_of = self._written(processor)
         self._places = self._by_length()
+        self._first = {
+            length: places[samples.age[places] < _FIRST_FRAMES]
+            for length, places in self._places.items()
+        }
 
     def row_weights(self) -> Tensor:
         """Return (H, D) weights that make every row and dimension of a chunk count alike, mean 1.
@@ -75,7 +80,7 @@ class Batches:
 
     def whole_chunks(self) -> Tensor:
         """Return (n, H, D) the normalised chunks all of whose rows count."""
-        return self._chunks[self.samples.rows == self._config.horizon]
+        return self._chunks[self._whole]
 
     @property
     def columns(self) -> tuple[int, ...]:
@@ -90,8 +95,7 @@ class Batches:
             first_id: id of its first token.
         """
         found = torch.cat([tokenizer.encode(part) for part in self._chunks.split(1024)]) + first_id
-        whole = self.samples.rows == self._config.horizon
-        self._tokens = torch.where(whole[:, None], found, torch.full_like(found, -1))
+        self._tokens = torch.where(self._whole[:, None], found, torch.full_like(found, -1))
 
     def draw(self, size: int, generator: torch.Generator, beginnings: float | None = None) -> Batch:
         """Return a random batch.
@@ -105,8 +109,7 @@ class Batches:
         lengths = sorted(self._places)
         counts = torch.tensor([float(len(self._places[length])) for length in lengths])
         length = lengths[int(torch.multinomial(counts, 1, generator=generator))]
-        places = self._places[length]
-        first = places[self.samples.age[places] < _FIRST_FRAMES]
+        places, first = self._places[length], self._first[length]
         early = round(share * size) if len(first) else 0
         drawn = [
             each[torch.randint(len(each), (count,), generator=generator)]
@@ -117,7 +120,7 @@ class Batches:
         return self._batch(which, generator if self._jitter else None)
 
     def all(self, size: int) -> Iterator[tuple[Tensor, Batch]]:
-        """Yield every frame once with its place, in batches of at most a size, without jitter."""
+        """Yield every frame to learn from once, with its place, in batches, without jitter."""
         for places in self._places.values():
             for which in places.split(size):
                 yield which, self._batch(which, None)

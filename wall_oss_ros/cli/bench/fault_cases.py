@@ -23,6 +23,7 @@ from wall_oss_ros.cli.bench.reactions import (
     starved_and_at_rest,
 )
 from wall_oss_ros.cli.bench.rig import EXERCISE, Rig
+from wall_oss_ros.cli.names import names_in
 from wall_oss_ros.core import action_space
 from wall_oss_ros.core.errors import BringUpError, choices
 
@@ -69,7 +70,7 @@ def chosen(names: str) -> tuple[Fault, ...]:
         BringUpError: for an unknown name, with the valid ones.
     """
     known = {fault.name: fault for fault in faults()}
-    wanted = [name.strip() for name in names.split(",") if name.strip()] or list(known)
+    wanted = names_in(names) or tuple(known)
     unknown = [name for name in wanted if name not in known]
     if unknown:
         raise BringUpError(f"--only: unknown {choices(unknown)}; valid: {choices(known)}")

@@ -230,13 +230,44 @@ def test_beginnings_are_drawn_as_often_as_wanted(
 ) -> None:
     _, batches = made(tokenizer)
     drawn: list[Tensor] = []
-    monkeypatch.setattr(batches, "_batch", lambda which, generator: drawn.append(which))
+    monkeypatch.setattr(batches, "_batch", lambda which, generator, acting: drawn.append(which))
     generator = torch.Generator().manual_seed(0)
     for share in (1.0, 0.5, 0.0):
         batches.draw(64, generator, share)
     ages = [batches.samples.age[which] for which in drawn]
     assert int(ages[0].max()) < 10 and int(ages[1][:32].max()) < 10
     assert [int(each.max()) for each in ages[1:]] == [15, 15]
+
+
+def test_what_is_only_looked_at_teaches_where_things_are_and_no_chunk(tokenizer: Tokenizer) -> None:
+    model, _ = made(tokenizer)
+    found = samples()
+    found.rows[6:] = 0
+    batches = Batches(
+        found,
+        Processor(tokenizer, model.config, ProcessorSettings(resolution=56)),
+        model.config,
+        model.normalizers.action["key"],
+        model.normalizers.state["key"],
+        glances=0.5,
+    )
+    objective = Objective(model, ObjectiveSettings(draws=2, truth_dim=batches.truth_dim))
+    generator = torch.Generator().manual_seed(0)
+    batch = batches.draw(8, generator)
+    assert len(batch.inputs.prompt) == len(batch.truth) == 8 and len(batch.actions) == 4
+    centred = found.truth - found.truth.mean(0)
+    for index, place in enumerate(batch.truth):
+        glanced = bool((centred[6:] == place).all(1).any())
+        assert glanced == (index >= 4)
+    draw = objective.draw(batch, generator)
+    both = objective(batch, draw)
+    assert both["truth"].item() == pytest.approx(objective.truth(batch).item())
+    # The first four alone have the same chunks to learn: nothing of the others gets into them.
+    only = replace(_first(batch, 4), truth=batch.truth[:4])
+    alone = objective(only, draw)
+    assert alone["flow"].item() == pytest.approx(both["flow"].item(), rel=1e-5)
+    assert alone["truth"].item() != pytest.approx(both["truth"].item(), rel=1e-3)
+    assert len(batches.draw(8, generator, glances=0.0).actions) == 8
 
 
 class _Numbering:
@@ -358,8 +389,10 @@ def test_the_error_of_perfect_chunks_is_none(
     shown: list[Tensor] = []
     draw = batches.draw
 
-    def remembered(size: int, generator: torch.Generator, beginnings: float) -> Batch:
-        batch = draw(size, generator, beginnings)
+    def remembered(
+        size: int, generator: torch.Generator, beginnings: float, glances: float
+    ) -> Batch:
+        batch = draw(size, generator, beginnings, glances)
         shown.append(batch.actions)
         return batch
 
@@ -394,20 +427,21 @@ def test_the_vocabulary_writes_the_task_short_and_digits_alone(tokenizer: Tokeni
     assert len(ids) == 4 and max(ids) < tokenizer.size
 
 
-def _first(batch: Batch) -> Batch:
+def _first(batch: Batch, count: int = 1) -> Batch:
     inputs = batch.inputs
+    pixels = len(inputs.pixel_values) // len(inputs.prompt)
     only = replace(
         inputs,
-        prompt=inputs.prompt[:1],
-        positions=inputs.positions[:, :1],
-        pixel_values=inputs.pixel_values[: len(inputs.pixel_values) // len(inputs.prompt)],
-        grids=inputs.grids[:2],
-        state=inputs.state[:1],
-        state_mask=inputs.state_mask[:1],
-        dof_mask=inputs.dof_mask[:1],
-        noise=inputs.noise[:1],
+        prompt=inputs.prompt[:count],
+        positions=inputs.positions[:, :count],
+        pixel_values=inputs.pixel_values[: pixels * count],
+        grids=inputs.grids[: 2 * count],
+        state=inputs.state[:count],
+        state_mask=inputs.state_mask[:count],
+        dof_mask=inputs.dof_mask[:count],
+        noise=inputs.noise[:count],
     )
-    return Batch(only, batch.actions[:1], batch.counted[:1])
+    return Batch(only, batch.actions[:count], batch.counted[:count])
 
 
 def _trainer(

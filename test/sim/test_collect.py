@@ -26,6 +26,7 @@ from wall_oss_ros.data.dataset_reader import Dataset, open_dataset
 from wall_oss_ros.data.training_config import ACTION_KEY, DISTURBED_KEY, STATE_KEY
 from wall_oss_ros.policies.instructions import parse
 from wall_oss_ros.sim.appearance import Appearance
+from wall_oss_ros.sim.layout import draw_layout
 from wall_oss_ros.sim.robot import SimRobot
 
 ROBOT = Path(__file__).parents[2] / "config" / "robots" / "tiago_pro_sim.yaml"
@@ -85,6 +86,44 @@ def test_a_failed_expert_leaves_no_shard(contract: RobotContract, tmp_path: Path
     collector = Collector(contract, replace(SETTINGS, limit_s=0.5))
     assert collector.collect(3, tmp_path / "shard") == 0
     assert not (tmp_path / "shard").exists()
+
+
+def test_a_glance_is_the_same_robot_above_another_scene_with_nothing_to_learn_from_but_the_place(
+    contract: RobotContract, tmp_path: Path
+) -> None:
+    settings = replace(SETTINGS, glances=0.5)
+    made = collect(ROBOT, tmp_path / "d", settings, seeds=range(7, 9), workers=1, validation=0.5)
+    assert made.dataset.splits == {"train": (0, 2), "val": (2, 4)}
+    dataset = open_dataset(tmp_path / "d")
+    shown, glances = (dataset.vectors(number) for number in (0, 1))
+    count = dataset.episodes[1].length
+    assert 10 < count < 0.7 * dataset.episodes[0].length
+    assert (glances[DISTURBED_KEY] == 1).all()
+    # The robot was there in the demonstration; the object it is asked for is elsewhere each time.
+    moments = {tuple(state) for state in shown[STATE_KEY]}
+    assert {tuple(state) for state in glances[STATE_KEY]} <= moments
+    truth = glances[GROUND_TRUTH_KEY]
+    assert len({tuple(place) for place in truth[:, :2]}) == count
+    assert truth[:, 2] == pytest.approx(np.full(count, 0.765), abs=1e-3)
+    assert {*np.sign(truth[:, 1])} == {-1.0, 1.0}
+    # Where chunks are measured, glances are no motion.
+    plain = collect(ROBOT, tmp_path / "e", SETTINGS, seeds=range(7, 9), workers=1, validation=0.5)
+    texts = [(each / "norm_stats.json").read_text() for each in (tmp_path / "d", tmp_path / "e")]
+    assert texts[0] == texts[1] and plain.still == made.still
+
+
+def test_a_glance_changes_nothing_in_the_scene_it_is_taken_from(robot: SimRobot) -> None:
+    before, truth = robot.snapshot(), robot.task_state()
+    layout = draw_layout(
+        np.random.default_rng(5), tuple(sorted(truth.objects.keys() - {"tray"})), {}
+    )
+    seen, other = robot.elsewhere(layout)
+    assert np.array_equal(robot.snapshot().qpos, before.qpos) and robot.task_state() is truth
+    for name, spot in layout.cubes.items():
+        assert other.objects[name].pose.position[:2] == pytest.approx([spot.x, spot.y], abs=1e-3)
+    assert other.objects["tray"].pose.position[0] == pytest.approx(layout.tray.x, abs=1e-3)
+    assert (seen.qpos != before.qpos).sum() <= 7 * len(layout.cubes)
+    assert other.progress == 0.0 and not other.success
 
 
 def test_a_push_begins_and_ends_at_rest_and_what_it_does_in_parts_adds_up() -> None:

@@ -31,6 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the model's names of the pictures to take (all)",
     )
     add("--validation", type=float, default=0.05, help="share of episodes for the split 'val'")
+    add(
+        "--glances",
+        type=float,
+        default=0.0,
+        help="share of the moments shown once more above another scene, in episodes of their own",
+    )
     add("--plain", action="store_true", help="always the same light and colours")
     add("--workers", type=int, default=os.cpu_count() or 1, help="processes")
     add("--quiet", action="store_true", help="no progress bar")
@@ -54,6 +60,7 @@ def run(options: argparse.Namespace) -> int:
         image_size=options.image_size,
         cameras=names_in(options.cameras),
         varied=not options.plain,
+        glances=options.glances,
     )
     begin = time.monotonic()
     with frames_bar(options.episodes, quiet=options.quiet) as show:

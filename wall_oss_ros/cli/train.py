@@ -71,6 +71,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=0.25,
         help="share of observations from the first half second of episodes",
     )
+    add(
+        "--glances",
+        type=float,
+        default=0.25,
+        help="share of observations that are only looked at, where the dataset has some",
+    )
     add("--plain-rows", action="store_true", help="squared errors as they are, far rows the most")
     add("--freeze", action="append", default=[], metavar="NAME", help="e.g. visual. or model.")
     add("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
@@ -102,6 +108,9 @@ def run(options: argparse.Namespace) -> int:
     )
     if not 0.0 <= options.beginnings <= 1.0:
         raise ModelError(f"--beginnings: got {options.beginnings:g}; expected 0 to 1")
+    if not 0.0 <= options.glances < 1.0:
+        raise ModelError(f"--glances: got {options.glances:g}; expected 0 to below 1")
+    glances = options.glances if options.truth else 0.0
     if options.threads:
         torch.set_num_threads(options.threads)
     mixed = options.precision == "bfloat16" or (
@@ -129,8 +138,8 @@ def run(options: argparse.Namespace) -> int:
                 bar.update(frames)
 
             samples = cached_samples(output / CACHE, dataset, episodes, config, advance)
-        jitter, early = (settings.jitter, options.beginnings) if name == TRAIN else (0.0, 0.0)
-        found[name] = Batches(samples, processor, config, action, state, jitter, early)
+        shares = (settings.jitter, options.beginnings, glances) if name == TRAIN else ()
+        found[name] = Batches(samples, processor, config, action, state, *shares)
     if options.discrete:
         # A checkpoint's tokens go on meaning what they mean; a model from scratch has none yet.
         known = output if options.resume else start.folder if options.checkpoint else None

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
-from wall_oss_ros.collection.episode import Collector, CollectSettings
+from wall_oss_ros.collection.episode import Collector, CollectSettings, glances_of
 from wall_oss_ros.core.action_space import FIELDS
 from wall_oss_ros.core.contract import RobotContract, load_contract
 from wall_oss_ros.core.errors import DatasetError
@@ -79,10 +79,10 @@ def collect(
     places = {seed: work / f"{seed}_{key}" for seed in seeds}
     _make_shards(robot, settings, places, workers, progress)
     failed = tuple(seed for seed, place in places.items() if not has_shard(place))
-    folders = [place for seed, place in places.items() if seed not in failed]
-    if not folders:
+    done = [place for seed, place in places.items() if seed not in failed]
+    if not done:
         raise DatasetError(f"the expert finished none of {len(places)} episodes")
-    shards = [read_shard(folder) for folder in folders]
+    shards = [read_shard(folder) for folder in done]
     rows = [
         (shard.vector(STATE_KEY).astype(np.float64), shard.vector(ACTION_KEY).astype(np.float64))
         for shard in shards
@@ -97,13 +97,23 @@ def collect(
             str(final), cameras, _moving(still), contract.action.horizon, settings.image_size
         ),
     }
-    held = round(validation * len(folders))
-    splits = {TRAIN: range(len(folders) - held)}
+    held = round(validation * len(done))
+    first, last = (
+        _with_glances(each) for each in (done[: len(done) - held], done[len(done) - held :])
+    )
+    folders = first + last
+    splits = {TRAIN: range(len(first))}
     if held:
-        splits[VALIDATION] = range(len(folders) - held, len(folders))
+        splits[VALIDATION] = range(len(first), len(folders))
     dataset = write_dataset(final, fmt, folders, splits=splits, extra_files=extra)
     shutil.rmtree(work, ignore_errors=True)
     return Collected(dataset, failed, still)
+
+
+def _with_glances(demonstrations: Sequence[Path]) -> list[Path]:
+    """Return the shards of demonstrations, each with its glances behind it where there are some."""
+    both = [(shard, glances_of(shard)) for shard in demonstrations]
+    return [folder for pair in both for folder in pair if has_shard(folder)]
 
 
 def _moving(still: tuple[str, ...]) -> frozenset[str]:

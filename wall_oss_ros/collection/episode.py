@@ -14,8 +14,10 @@ from wall_oss_ros.collection.demonstrator import (
     GROUND_TRUTH_NAMES,
     Demonstrator,
     Shown,
+    ground_truth,
 )
 from wall_oss_ros.collection.disturbance import DisturbanceSettings, draw_disturbances
+from wall_oss_ros.collection.glances import glance
 from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.core.errors import DatasetError, choices
 from wall_oss_ros.data.dataset_format import DatasetFormat
@@ -32,9 +34,10 @@ from wall_oss_ros.sim.appearance import Appearance
 from wall_oss_ros.sim.cameras import SimCameras
 from wall_oss_ros.sim.lockstep import Lockstep
 from wall_oss_ros.sim.robot import SimRobot
+from wall_oss_ros.sim.tasks import plan_task
 
 # Of a seed's streams of random numbers: the simulator takes the seed itself.
-_LOOKS, _PUSHES, _WORDS, _LATENCY = 1, 2, 3, 4
+_LOOKS, _PUSHES, _WORDS, _LATENCY, _GLANCES = 1, 2, 3, 4, 5
 # Commands arrive this late after the pictures [s], as a model would need.
 _LATENCY_S = (0.03, 0.15)
 # An instruction in other words, where "{rest}" is what follows "pick up" in the task's own.
@@ -53,6 +56,7 @@ class CollectSettings:
         cameras: the model's names of the pictures that are taken; none for all.
         limit_s: an episode that takes longer has failed.
         varied: whether light and colours differ from episode to episode.
+        glances: share of the moments that are shown once more above another scene, see `glances`.
         disturbance: of both tools.
         codec: how pictures are encoded.
     """
@@ -62,6 +66,7 @@ class CollectSettings:
     cameras: tuple[str, ...] = ()
     limit_s: float = 20.0
     varied: bool = True
+    glances: float = 0.0
     disturbance: DisturbanceSettings = field(default_factory=DisturbanceSettings)
     codec: VideoCodec = field(default_factory=VideoCodec)
 
@@ -149,10 +154,22 @@ class Collector:
         if settings.varied:
             looks = looks.varied(robot.model, np.random.default_rng((seed, _LOOKS)))
         looks.apply(robot.model)
+        words = in_other_words(
+            robot.task_state().instruction, np.random.default_rng((seed, _WORDS))
+        )
         writer = ShardWriter(folder, self.format, codec=settings.codec)
+        rng = np.random.default_rng((seed, _GLANCES))
+        asked = in_other_words(plan_task(settings.task, rng).instruction, rng)
+        glances = None
+        if settings.glances:
+            glances = ShardWriter(glances_of(folder), self.format, codec=settings.codec)
 
         def show(moment: Shown) -> None:
             writer.add(*_frame(moment))
+            if glances is not None and rng.random() < settings.glances:
+                other = self._glance(moment, asked, looks, rng)
+                if other is not None:
+                    glances.add(*_frame(other))
             progress(1)
 
         pushes = np.random.default_rng((seed, _PUSHES))
@@ -169,12 +186,11 @@ class Collector:
             render=self._cameras.render,
             look_ahead=False,
         )
-        words = in_other_words(
-            robot.task_state().instruction, np.random.default_rng((seed, _WORDS))
-        )
         state = loop.run(words, settings.limit_s)
         if not state.success:
             writer.discard()
+            if glances is not None:
+                glances.discard()
             return 0
         source = {
             "simulator": self._contract.name,
@@ -185,8 +201,38 @@ class Collector:
             "policy": "scripted",
             "actions": "absolute",
         }
+        if glances is not None and glances.length:
+            glances.finish(asked, source | {"outcome": "glances", "progress": "0"})
+        elif glances is not None:
+            glances.discard()
         writer.finish(words, source)
         return writer.length
+
+    def _glance(
+        self, moment: Shown, asked: str, looks: Appearance, rng: np.random.Generator
+    ) -> Shown | None:
+        """Return a moment above another scene, as `glances.glance` does; its action is to stay."""
+        found = glance(self._robot, moment.observation, rng)
+        if found is None:
+            return None
+        snapshot, truth = found
+        model = self._robot.model
+        if self._settings.varied:
+            self._looks.varied(model, rng).apply(model)
+        try:
+            pictures = self._cameras.render(snapshot)
+        finally:
+            looks.apply(model)
+        seen = moment.observation
+        cameras = tuple(replace(each, pixels=pictures[each.name]) for each in seen.cameras)
+        return Shown(
+            replace(seen, cameras=cameras), seen.state, ground_truth(truth, asked), disturbed=True
+        )
+
+
+def glances_of(folder: Path) -> Path:
+    """Return the folder of the glances beside a demonstration's shard."""
+    return folder.with_name(f"{folder.name}_glances")
 
 
 def in_other_words(instruction: str, rng: np.random.Generator) -> str:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from wall_oss_ros.core import rotation
 from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.core.errors import choices
 from wall_oss_ros.core.observation import JointSample
@@ -26,7 +27,7 @@ from wall_oss_ros.sim.controllers import (
     JointTrajectoryController,
     TrajectoryPoint,
 )
-from wall_oss_ros.sim.layout import Layout, draw_layout
+from wall_oss_ros.sim.layout import Layout, Spot, draw_layout
 from wall_oss_ros.sim.robot_spec import BASE_JOINTS, BASE_SLIDE, BASE_TURN, joint_servo
 from wall_oss_ros.sim.rubric import Rubric, SceneView
 from wall_oss_ros.sim.scene import (
@@ -100,6 +101,9 @@ class SimRobot:
         self._contacts = ContactReader(self.model, (*self._cubes, TRAY))
         self._joints = contract.joint_names
         self._qpos = np.array([self.model.joint(name).qposadr[0] for name in self._joints])
+        self._cube_qpos = {
+            name: self.model.jnt_qposadr[self.model.body(name).jntadr[0]] for name in self._cubes
+        }
         self._dofs = np.array([self.model.joint(name).dofadr[0] for name in self._joints])
         self._base_qpos = np.array([self.model.joint(name).qposadr[0] for name in BASE_JOINTS])
         self._base_dofs = np.array([self.model.joint(name).dofadr[0] for name in BASE_JOINTS])
@@ -218,6 +222,34 @@ class SimRobot:
         """
         return self._state
 
+    def elsewhere(self, layout: Layout) -> tuple[Snapshot, TaskState]:
+        """Return what would be seen, and be true, if the objects stood elsewhere just now.
+
+        Nothing is changed, and nothing is judged: objects may stand in the robot, they touch
+        nothing, progress is none.
+
+        Args:
+            layout: where, in the world frame.
+        """
+        seen = self.snapshot()
+        self._stand(layout, seen.qpos, seen.mocap_pos)
+        base = self._body_pose(self.contract.base_frame).inverse()
+        poses = {name: _standing(spot) for name, spot in layout.cubes.items()}
+        tray = Pose(seen.mocap_pos[self._mocap], np.eye(3))
+        objects = {
+            name: TaskObject(name, base.compose(pose), frozenset())
+            for name, pose in (poses | {TRAY: tray}).items()
+        }
+        truth = replace(
+            self._state,
+            stamp_ns=self.time_ns,
+            objects=objects,
+            progress=0.0,
+            success=False,
+            milestones=(),
+        )
+        return seen, truth
+
     def _observe(self) -> TaskState:
         base = self._body_pose(self.contract.base_frame).inverse()
         touching = self._contacts.touching(self._data)
@@ -280,13 +312,20 @@ class SimRobot:
         data.qpos[self._qpos] = home
         for part, controller in self._controllers.items():
             data.ctrl[self._actuators[part]] = controller.positions
-        for name, spot in layout.cubes.items():
-            turn = [math.cos(spot.yaw / 2), 0.0, 0.0, math.sin(spot.yaw / 2)]
-            data.joint(name).qpos[:] = [spot.x, spot.y, TABLE_TOP_Z + CUBE_HALF, *turn]
-        data.mocap_pos[self._mocap] = [layout.tray.x, layout.tray.y, TABLE_TOP_Z]
+        self._stand(layout, data.qpos, data.mocap_pos)
         mujoco.mj_step(self.model, data, nstep=_SETTLE_STEPS)
         data.qvel[:] = 0.0
         mujoco.mj_forward(self.model, data)
+
+    def _stand(self, layout: Layout, qpos: Array, mocap_pos: Array) -> None:
+        """Write the places of all objects into the positions of a world."""
+        for name, spot in layout.cubes.items():
+            pose = _standing(spot)
+            first = self._cube_qpos[name]
+            qpos[first : first + 3] = pose.position
+            turn = [math.cos(spot.yaw / 2), 0.0, 0.0, math.sin(spot.yaw / 2)]
+            qpos[first + 3 : first + 7] = turn
+        mocap_pos[self._mocap] = [layout.tray.x, layout.tray.y, TABLE_TOP_Z]
 
     def _drive_base(self, controller: BaseVelocityController) -> None:
         controller.tick(self.time_ns, self.dt_s)
@@ -307,3 +346,9 @@ _BASE_SERVOS = (BASE_SLIDE, BASE_SLIDE, BASE_TURN)
 def _turned(vector: Array, angle: float) -> Array:
     cosine, sine = math.cos(angle), math.sin(angle)
     return np.array([cosine * vector[0] - sine * vector[1], sine * vector[0] + cosine * vector[1]])
+
+
+def _standing(spot: Spot) -> Pose:
+    """Return the pose of a cube that stands on the table, in the world frame."""
+    turned = rotation.matrix_from_rpy([0.0, 0.0, spot.yaw])
+    return Pose(np.array([spot.x, spot.y, TABLE_TOP_Z + CUBE_HALF]), turned)

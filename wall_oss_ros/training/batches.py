@@ -36,6 +36,8 @@ class Batches:
         jitter: how far brightness and contrast of a picture go, as a share; 0 leaves them.
         beginnings: share of a batch that is drawn from the first frames of episodes only, where the
             tools' places do not tell yet where to go.
+        glances: share of a batch that is only looked at, drawn from frames without a row to learn
+            from; where there is no truth, or no such frame, there are none.
     """
 
     def __init__(
@@ -47,9 +49,10 @@ class Batches:
         state: Statistics,
         jitter: float = 0.0,
         beginnings: float = 0.0,
+        glances: float = 0.0,
     ) -> None:
         self.samples, self._config, self._jitter = samples, config, jitter
-        self._beginnings = beginnings
+        self._beginnings, self._glances = beginnings, glances
         self._mask = torch.from_numpy(known_columns(config).astype("float32"))
         still = action.normalize(torch.zeros(config.action_dim), clamp=False)
         # A masked dimension ends where the published code lets it: at the normalised zero.
@@ -57,13 +60,13 @@ class Batches:
         self._states = state.normalize(samples.states)
         self._truth, self.truth_dim = None, 0
         if samples.truth is not None:
-            mean, std = samples.truth.mean(0), samples.truth.std(0).clamp(min=1e-3)
-            self._truth = (samples.truth - mean) / std
+            self._truth = samples.truth - samples.truth.mean(0)
             self.truth_dim = samples.truth.shape[1]
         self._tokens: Tensor | None = None
         self._whole = samples.rows == config.horizon
         self._prompts, self._prompt_of = self._written(processor)
-        self._places = self._by_length()
+        self._places = self._by_length(samples.rows > 0)
+        self._looked = self._by_length(samples.rows == 0) if self.truth_dim else {}
         self._first = {
             length: places[samples.age[places] < _FIRST_FRAMES]
             for length, places in self._places.items()
@@ -97,35 +100,47 @@ class Batches:
         found = torch.cat([tokenizer.encode(part) for part in self._chunks.split(1024)]) + first_id
         self._tokens = torch.where(self._whole[:, None], found, torch.full_like(found, -1))
 
-    def draw(self, size: int, generator: torch.Generator, beginnings: float | None = None) -> Batch:
+    def draw(
+        self,
+        size: int,
+        generator: torch.Generator,
+        beginnings: float | None = None,
+        glances: float | None = None,
+    ) -> Batch:
         """Return a random batch.
 
         Args:
             size: observations.
             generator: of the choice and of the pictures' jitter, on the CPU.
-            beginnings: share of first frames; None for that of the constructor.
+            beginnings: share of first frames among those to act on; None for that of the
+                constructor.
+            glances: share that is only looked at; likewise.
         """
         share = self._beginnings if beginnings is None else beginnings
+        looked_at = self._glances if glances is None else glances
         lengths = sorted(self._places)
         counts = torch.tensor([float(len(self._places[length])) for length in lengths])
         length = lengths[int(torch.multinomial(counts, 1, generator=generator))]
         places, first = self._places[length], self._first[length]
-        early = round(share * size) if len(first) else 0
+        others = self._looked.get(length, places[:0])
+        looks = round(looked_at * size) if len(others) else 0
+        early = round(share * (size - looks)) if len(first) else 0
         drawn = [
             each[torch.randint(len(each), (count,), generator=generator)]
-            for each, count in ((first, early), (places, size - early))
+            for each, count in ((first, early), (places, size - looks - early), (others, looks))
             if count
         ]
         which = torch.cat(drawn)
-        return self._batch(which, generator if self._jitter else None)
+        return self._batch(which, generator if self._jitter else None, size - looks)
 
     def all(self, size: int) -> Iterator[tuple[Tensor, Batch]]:
         """Yield every frame to learn from once, with its place, in batches, without jitter."""
         for places in self._places.values():
             for which in places.split(size):
-                yield which, self._batch(which, None)
+                yield which, self._batch(which, None, len(which))
 
-    def _batch(self, which: Tensor, generator: torch.Generator | None) -> Batch:
+    def _batch(self, which: Tensor, generator: torch.Generator | None, acting: int) -> Batch:
+        """Return the frames `which`; chunks are of the first `acting` of them."""
         samples, config, size = self.samples, self._config, len(which)
         frames = samples.pictures[which].flatten(0, 1)
         if generator is not None:
@@ -154,6 +169,7 @@ class Batches:
             noise=torch.zeros(size, horizon, config.action_dim),
         )
         truth = None if self._truth is None else self._truth[which]
+        which = which[:acting]
         counted = (torch.arange(horizon) < samples.rows[which, None]).float()
         tokens = None if self._tokens is None else self._tokens[which]
         return Batch(inputs, self._chunks[which], counted, truth, tokens)
@@ -188,10 +204,9 @@ class Batches:
             written.append(given.input_ids[0])
         return written, prompt_of
 
-    def _by_length(self) -> dict[int, Tensor]:
-        """Return the places of frames with a row to learn from, by the length of their prompt."""
-        lengths = torch.tensor([len(ids) for ids in self._prompts])[self._prompt_of]
-        lengths = lengths * (self.samples.rows > 0)
+    def _by_length(self, wanted: Tensor) -> dict[int, Tensor]:
+        """Return the places of the wanted (N,) frames, by the length of their prompt."""
+        lengths = torch.tensor([len(ids) for ids in self._prompts])[self._prompt_of] * wanted
         return {
             int(length): (lengths == length).nonzero().flatten()
             for length in lengths.unique()

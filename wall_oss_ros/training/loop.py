@@ -31,7 +31,7 @@ from wall_oss_ros.training.validation import measure
 LOG_FILE, STATE_FOLDER = "training.csv", "state"
 COLUMNS = (
     *("step", "seconds", "rate", "loss", "flow", "truth", "discrete"),
-    *("val_near_mm", "val_first_mm", "val_far_mm", "val_still_mm", "val_gripper"),
+    *("val_near_mm", "val_first_mm", "val_far_mm", "val_still_mm", "val_gripper", "val_truth"),
 )
 
 
@@ -182,16 +182,30 @@ class Trainer:
         if self._validation is None or not self._accelerator.is_main_process:
             return {}
         model, key = self._plain.model, self._start.key
+        size = min(32, self._settings.batch)
         with _as_averaged(model, self.average), self._accelerator.autocast():
             errors = measure(
                 model,
                 self._validation,
                 model.normalizers.action[key],
                 count=self._settings.measured,
-                size=min(32, self._settings.batch),
+                size=size,
                 generator=torch.Generator().manual_seed(0),
             )
-        return {f"val_{name}": value for name, value in asdict(errors).items()}
+            truth = self._look_for_truth(self._validation, size)
+        return {f"val_{name}": value for name, value in (asdict(errors) | truth).items()}
+
+    @torch.no_grad()
+    def _look_for_truth(self, validation: Batches, size: int) -> dict[str, float]:
+        """Return the loss on where the named object is, of glances and of first frames."""
+        generator = torch.Generator().manual_seed(0)
+        found = []
+        for _ in range(max(1, self._settings.measured // size)):
+            batch = _on(validation.draw(size, generator, 1.0, 0.5), self._accelerator.device)
+            truth = self._plain.truth(batch)
+            if truth is not None:
+                found.append(float(truth))
+        return {"truth": sum(found) / len(found)} if found else {}
 
     def _log(self, row: Mapping[str, float], report: Callable[[Mapping[str, float]], None]) -> None:
         if not self._accelerator.is_main_process:

@@ -20,6 +20,8 @@ from wall_oss_ros.model.wall_oss import WallOssModel
 
 # Times are (1 - Beta(1.5, 1)) * scale in the published recipe: more of them near the noise.
 _BETA = (1.5, 1.0)
+# Errors of the truth below this, in its units, count by their squares.
+_SMOOTH = 0.2
 # Kinds of block times lengths of prompts; dynamo's own limit of 8 is for one function.
 _MOST_COMPILED = 256
 
@@ -45,14 +47,16 @@ class ObjectiveSettings:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """Observations with prompts of one length; B of them, H rows, D dimensions.
+    """Observations with prompts of one length; H rows, D dimensions.
+
+    There are B of them. The first A, at least one, are acted on; the others are only looked at.
 
     Attributes:
         inputs: prompt, pictures and state; its noise is not used.
-        actions: (B, H, D) normalised.
-        counted: (B, H) 1 for rows to learn from, 0 for others.
-        truth: (B, truth_dim) normalised, or None.
-        tokens: (B, n) ids of the chunk's discrete tokens, negative where there are none; or None.
+        actions: (A, H, D) normalised.
+        counted: (A, H) 1 for rows to learn from, 0 for others.
+        truth: (B, truth_dim) where the named object is, or None.
+        tokens: (A, n) ids of the chunk's discrete tokens, negative where there are none; or None.
     """
 
     inputs: FlowInputs
@@ -64,7 +68,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Draw:
-    """Noise (B * draws, H, D) and times (B * draws,) of a batch."""
+    """Noise (A * draws, H, D) and times (A * draws,) of a batch."""
 
     noise: Tensor
     times: Tensor
@@ -121,15 +125,29 @@ class Objective(nn.Module):
     def forward(self, batch: Batch, draw: Draw) -> dict[str, Tensor]:
         """Return the parts of the loss by name, and their weighted sum as "loss"."""
         memories, last = self._read(batch.inputs)
+        acting = len(batch.actions)
+        memories = [ReadOnly(m.keys[:acting], m.values[:acting]) for m in memories]
         losses = {"flow": self._flow(batch, draw, memories)}
         total = losses["flow"]
         if self.truth_head is not None and batch.truth is not None:
-            losses["truth"] = functional.mse_loss(self.truth_head(last), batch.truth)
+            losses["truth"] = self._truth(self.truth_head, last, batch.truth)
             total = total + self.settings.truth * losses["truth"]
         if self.settings.discrete and batch.tokens is not None:
             losses["discrete"] = self._discrete(batch.inputs, batch.tokens, memories)
             total = total + self.settings.discrete * losses["discrete"]
         return {"loss": total, **losses}
+
+    def truth(self, batch: Batch) -> Tensor | None:
+        """Return only the loss on where the named object is; None where it is not learnt."""
+        if self.truth_head is None or batch.truth is None:
+            return None
+        return self._truth(self.truth_head, self._read(batch.inputs)[1], batch.truth)
+
+    @staticmethod
+    def _truth(head: nn.Module, last: Tensor, truth: Tensor) -> Tensor:
+        # Not squared: whether it is on the left or on the right is soon known, and a centimetre
+        # shall count beside it.
+        return functional.smooth_l1_loss(head(last), truth, beta=_SMOOTH)
 
     def _read(self, inputs: FlowInputs) -> tuple[list[ReadOnly], Tensor]:
         """Return the prompt's memories, and (B, hidden) at its last token before the last layer."""
@@ -151,7 +169,7 @@ class Objective(nn.Module):
         model, config, draws = self.model, self.model.config, self.settings.draws
         inputs = batch.inputs
         actions = batch.actions.repeat_interleave(draws, 0)
-        mask = inputs.dof_mask.repeat_interleave(draws, 0)
+        mask = inputs.dof_mask[: len(batch.actions)].repeat_interleave(draws, 0)
         time = draw.times[:, None, None]
         x = (1.0 - time) * draw.noise + time * actions
         shared = [

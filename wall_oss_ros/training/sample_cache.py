@@ -15,7 +15,7 @@ from wall_oss_ros.data.dataset_reader import Dataset
 from wall_oss_ros.model.config import ModelConfig
 from wall_oss_ros.training.samples import Samples, load_samples
 
-_FORMAT = 3
+_FORMAT = 4
 _TENSORS = ("pictures", "states", "chunks", "rows", "age", "task")
 
 

@@ -6,7 +6,9 @@ an episode the last action holds, as the robot does when its rows run out.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +30,8 @@ from wall_oss_ros.model.config import ModelConfig
 from wall_oss_ros.model.images import grid, resize
 
 TRUTH_KEY = "observation.environment_state"
+# Places, whose names end so, are in metres; this much counts as much as 1 of what has no unit.
+_PLACES, _PLACE_M = ("_x", "_y", "_z"), 0.05
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,7 +47,7 @@ class Samples:
         age: (N,) how many frames before it in its episode have such rows.
         tasks: texts.
         task: (N,) which of them a frame is of.
-        truth: (N, n) float32 what a simulator knows besides, or None.
+        truth: (N, n) float32 what a simulator knows besides, in units that count alike, or None.
     """
 
     cameras: tuple[str, ...]
@@ -86,10 +90,7 @@ def load_samples(
     """
     _check(dataset, config)
     cameras = _cameras(dataset, config)
-    total = sum(dataset.episodes[number].length for number in episodes)
-    pictures: Tensor | None = None
     states, chunks, rows, ages, tasks, truths = [], [], [], [], [], []
-    place = 0
     for number in episodes:
         vectors = dataset.vectors(number)
         states.append(torch.from_numpy(vectors[STATE_KEY].copy()))
@@ -98,23 +99,10 @@ def load_samples(
         ages.append((rows[-1] > 0).cumsum(0) - (rows[-1] > 0).long())
         tasks += [dataset.tasks.index(task) for task in dataset.tasks_of_frames(number)]
         if TRUTH_KEY in vectors:
-            truths.append(torch.from_numpy(vectors[TRUTH_KEY].copy()))
-        for frame in dataset.frames(number, cameras):
-            for index, key in enumerate(cameras):
-                picture = resize(frame.images[key], config.resolution, config.vision.factor, key)
-                if pictures is None:
-                    shape = (total, len(cameras), *picture.shape)
-                    pictures = torch.empty(shape, dtype=torch.uint8)
-                if picture.shape != pictures.shape[2:]:
-                    raise DatasetError(
-                        f"{dataset.root}: '{key}' comes to {tuple(picture.shape)} px, the first "
-                        f"camera to {tuple(pictures.shape[2:])}; training takes one size"
-                    )
-                pictures[place, index] = picture
-            place += 1
-            progress(1)
-    if pictures is None:
-        raise DatasetError(f"{dataset.root}: no frames in {len(episodes)} episodes")
+            truths.append(torch.from_numpy(vectors[TRUTH_KEY] / _truth_units(dataset)))
+    if not states:
+        raise DatasetError(f"{dataset.root}: no episodes to read")
+    pictures = _pictures(dataset, episodes, cameras, config, progress)
     return Samples(
         cameras=tuple(key.removeprefix(IMAGE_PREFIX) for key in cameras),
         pictures=pictures,
@@ -126,6 +114,62 @@ def load_samples(
         task=torch.tensor(tasks),
         truth=torch.cat(truths) if truths else None,
     )
+
+
+def _pictures(
+    dataset: Dataset,
+    episodes: Sequence[int],
+    cameras: Sequence[str],
+    config: ModelConfig,
+    progress: Callable[[int], None],
+) -> Tensor:
+    """Return (N, C, h, w, 3) the pictures of some episodes at the model's size."""
+    lengths = [dataset.episodes[number].length for number in episodes]
+    shape = _shape(dataset, cameras, config)
+    pictures = torch.empty((sum(lengths), len(cameras), *shape), dtype=torch.uint8)
+
+    def read(number: int, places: Tensor) -> None:
+        for place, frame in zip(places, dataset.frames(number, cameras), strict=True):
+            for index, key in enumerate(cameras):
+                place[index] = resize(
+                    frame.images[key], config.resolution, config.vision.factor, key
+                )
+            progress(1)
+
+    # Decoding and resizing let other threads run.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for done in [
+            pool.submit(read, number, places)
+            for number, places in zip(episodes, pictures.split(lengths), strict=True)
+        ]:
+            done.result()
+    return pictures
+
+
+def _shape(dataset: Dataset, cameras: Sequence[str], config: ModelConfig) -> tuple[int, ...]:
+    """Return the shape that the pictures of all cameras come to.
+
+    Raises:
+        DatasetError: where it is not one.
+    """
+    found: dict[str, tuple[int, ...]] = {}
+    for key in cameras:
+        blank = np.zeros((*dataset.format.cameras[key], 3), np.uint8)
+        found[key] = tuple(resize(blank, config.resolution, config.vision.factor, key).shape)
+    first = found[cameras[0]]
+    for key, shape in found.items():
+        if shape != first:
+            raise DatasetError(
+                f"{dataset.root}: '{key}' comes to {shape} px, the first camera to {first}; "
+                "training takes one size"
+            )
+    return first
+
+
+def _truth_units(dataset: Dataset) -> NDArray[np.float32]:
+    """Return (n,) how much of each number of the truth counts as one."""
+    names = dataset.format.vectors[TRUTH_KEY]
+    return np.array([_PLACE_M if name.endswith(_PLACES) else 1.0 for name in names], np.float32)
 
 
 def _chunks(states: NDArray[np.float32], actions: NDArray[np.float32], horizon: int) -> Tensor:

@@ -79,7 +79,7 @@ def measure(
     near, first, far, still, gripper = [], [], [], [], []
 
     def compared(beginnings: float) -> tuple[Batch, Tensor, Tensor]:
-        batch = batches.draw(size, generator, beginnings)
+        batch = batches.draw(size, generator, beginnings, 0.0)
         inputs = batch.inputs
         inputs.noise.normal_(generator=generator)
         shown = action.unnormalize(batch.actions)

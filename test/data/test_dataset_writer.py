@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from wall_oss_ros.data.dataset_format import COUNTERS, DatasetFormat
 from wall_oss_ros.data.dataset_reader import open_dataset
 from wall_oss_ros.data.dataset_statistics import QUANTILES, STATISTICS
 from wall_oss_ros.data.dataset_writer import SOURCES_FILE, WrittenDataset, write_dataset
+from wall_oss_ros.data.shard_writer import ShardWriter
 from wall_oss_ros.data.video import VideoCodec, VideoWriter, read_pictures
 from wall_oss_ros.data.video_files import VideoLimits, join_videos, share_files
 
@@ -330,3 +332,44 @@ def test_a_dataset_needs_its_shards_no_longer(tmp_path: Path) -> None:
     root = make_dataset(tmp_path).root
     shutil.rmtree(tmp_path / "shards")
     assert sum(1 for episode in range(3) for _ in open_dataset(root).frames(episode)) == 71
+
+
+def test_what_is_to_be_done_next_is_kept_for_every_frame_as_lerobot_keeps_it(
+    tmp_path: Path,
+) -> None:
+    steps = ("reach for it", "lift it")
+    fmt = replace(SMALL, subtasks=True)
+    shards = []
+    for seed in range(2):
+        writer = ShardWriter(tmp_path / f"{seed}", fmt)
+        for place in range(4):
+            vectors = {"action": np.zeros(2, np.float32)}
+            writer.add({}, vectors, steps[place > 1 + seed])
+        writer.finish("pick it up", {})
+        shards.append(writer.folder)
+    write_dataset(tmp_path / "set", fmt, shards)
+    dataset = open_dataset(tmp_path / "set")
+    assert dataset.format == fmt and dataset.subtasks == steps
+    assert dataset.subtasks_of_frames(0) == (steps[0],) * 2 + (steps[1],) * 2
+    assert dataset.subtasks_of_frames(1) == (steps[0],) * 3 + (steps[1],)
+    info = read_json(tmp_path / "set", "meta/info.json")
+    assert info["features"]["subtask_index"] == {"dtype": "int64", "shape": [1], "names": None}
+    table = pq.read_table(tmp_path / "set/meta/subtasks.parquet").to_pydict()
+    assert table == {"subtask_index": [0, 1], "subtask": list(steps)}
+
+
+def test_a_frame_without_its_next_step_is_refused_and_one_where_there_is_none_too(
+    tmp_path: Path,
+) -> None:
+    vectors = {"action": np.zeros(2, np.float32)}
+    with pytest.raises(DatasetError, match="frame 0: subtask ''; expected words"):
+        ShardWriter(tmp_path / "a", replace(SMALL, subtasks=True)).add({}, vectors)
+    with pytest.raises(DatasetError, match="subtask 'lift it'; expected none"):
+        ShardWriter(tmp_path / "b", SMALL).add({}, vectors, "lift it")
+
+
+def test_a_dataset_that_does_not_say_has_no_subtasks(written: WrittenDataset) -> None:
+    dataset = open_dataset(written.root)
+    assert dataset.subtasks == () and not dataset.format.subtasks
+    with pytest.raises(DatasetError, match="subtask_index"):
+        dataset.subtasks_of_frames(0)

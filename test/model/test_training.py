@@ -39,6 +39,7 @@ from wall_oss_ros.training.validation import chunks_of, measure
 from wall_oss_ros.training.vocabulary import write_vocabulary
 
 TASKS = ("pick up the red cube", "lift the blue cube")
+SUBTASKS = ("lift it up", "reach for the cube")
 CAMERAS = ("left_wrist_view", "right_wrist_view")
 ARMS = ("left_arm", "left_gripper", "right_arm", "right_gripper")
 SIZE = ModelConfig(
@@ -72,7 +73,7 @@ SIZE = ModelConfig(
 @pytest.fixture(scope="module")
 def words(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("words")
-    write_vocabulary(folder, TASKS, CAMERAS)
+    write_vocabulary(folder, (*TASKS, *SUBTASKS), CAMERAS)
     return folder
 
 
@@ -92,6 +93,8 @@ def samples(frames: int = 12) -> Samples:
         age=torch.arange(frames) % 6 * 3,
         tasks=TASKS,
         task=torch.arange(frames) % 2,
+        subtasks=SUBTASKS,
+        subtask=torch.arange(frames) % 3 % 2,
         truth=torch.rand(frames, 5, generator=draw),
     )
 
@@ -134,11 +137,13 @@ def drawn(
     return objective, batch, objective.draw(batch, generator)
 
 
-def trained(objective: Objective, batch: Batch, draw: Draw) -> list[dict[str, float]]:
-    """Return the losses of one batch, learnt 40 times."""
+def trained(
+    objective: Objective, batch: Batch, draw: Draw, times: int = 40
+) -> list[dict[str, float]]:
+    """Return the losses of one batch, learnt so often."""
     optimizer = torch.optim.AdamW(objective.parameters(), 3e-3)
     losses = []
-    for _ in range(40):
+    for _ in range(times):
         parts = objective(batch, draw)
         optimizer.zero_grad()
         parts["loss"].backward()
@@ -230,7 +235,7 @@ def test_beginnings_are_drawn_as_often_as_wanted(
 ) -> None:
     _, batches = made(tokenizer)
     drawn: list[Tensor] = []
-    monkeypatch.setattr(batches, "_batch", lambda which, generator, acting: drawn.append(which))
+    monkeypatch.setattr(batches, "_batch", lambda which, *others: drawn.append(which))
     generator = torch.Generator().manual_seed(0)
     for share in (1.0, 0.5, 0.0):
         batches.draw(64, generator, share)
@@ -268,6 +273,29 @@ def test_what_is_only_looked_at_teaches_where_things_are_and_no_chunk(tokenizer:
     assert alone["flow"].item() == pytest.approx(both["flow"].item(), rel=1e-5)
     assert alone["truth"].item() != pytest.approx(both["truth"].item(), rel=1e-3)
     assert len(batches.draw(8, generator, glances=0.0).actions) == 8
+
+
+def test_the_next_step_is_learnt_in_the_words_in_which_a_robot_asks(tokenizer: Tokenizer) -> None:
+    model, _ = made(tokenizer)
+    processor = Processor(tokenizer, model.config, ProcessorSettings(resolution=56))
+    found = samples()
+    statistic = model.normalizers.action["key"], model.normalizers.state["key"]
+    batches = Batches(found, processor, model.config, *statistic, texts=1.0)
+    objective = Objective(model, ObjectiveSettings(draws=1, truth=0.0, text=1.0))
+    which = torch.tensor([0, 2, 4])
+    batch = batches._batch(which, None, 3, 3)
+    draw = objective.draw(batch, torch.Generator().manual_seed(1))
+    losses = trained(objective, batch, draw, 150)
+    assert losses[-1]["text"] < 0.1 * losses[0]["text"]
+    assert losses[0]["loss"] == pytest.approx(losses[0]["flow"] + losses[0]["text"])
+    for place in which.tolist():
+        images = dict(zip(CAMERAS, found.pictures[place], strict=True))
+        asked = processor.text_inputs(images, TASKS[int(found.task[place])]).arguments(uint8=True)
+        del asked["moe_token_types"]
+        said = model.eval().generate_text(
+            **asked, stop_ids=(tokenizer.im_end_id,), max_new_tokens=20
+        )
+        assert tokenizer.decode(said) == SUBTASKS[int(found.subtask[place])]
 
 
 class _Numbering:

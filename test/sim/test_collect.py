@@ -22,9 +22,12 @@ from wall_oss_ros.collection.episode import Collector, CollectSettings, in_other
 from wall_oss_ros.core import action_space
 from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.core.errors import DatasetError, PolicyError, SimulationError
+from wall_oss_ros.core.pose import Pose
+from wall_oss_ros.core.task import TaskState
 from wall_oss_ros.data.dataset_reader import Dataset, open_dataset
 from wall_oss_ros.data.training_config import ACTION_KEY, DISTURBED_KEY, STATE_KEY
 from wall_oss_ros.policies.instructions import parse
+from wall_oss_ros.policies.subtasks import next_step
 from wall_oss_ros.sim.appearance import Appearance
 from wall_oss_ros.sim.layout import draw_layout
 from wall_oss_ros.sim.robot import SimRobot
@@ -47,6 +50,8 @@ def test_a_collected_dataset_reads_back(collected: Dataset) -> None:
     frames = list(collected.frames(0, list(collected.format.cameras)[:1]))
     assert len(frames) == collected.episodes[0].length > 40
     assert len(frames[0].images) == 1
+    steps = set(collected.subtasks_of_frames(0))
+    assert steps == {f"pick up the {parse(collected.episodes[0].task).colours[0]} cube"}
     assert (collected.root / "norm_stats.json").is_file()
 
 
@@ -174,6 +179,31 @@ def test_the_ground_truth_is_of_the_cube_that_is_named(robot: SimRobot) -> None:
         assert found[:3] == pytest.approx(task.objects[f"{colour}_cube"].pose.position)
     with pytest.raises(PolicyError, match="names 2 cubes"):
         ground_truth(task, "put the red cube and the blue cube into the tray")
+
+
+def test_the_next_step_of_a_long_task_is_the_first_cube_that_is_not_in_the_tray(
+    robot: SimRobot,
+) -> None:
+    task = robot.task_state()
+    long = "put the red cube and the blue cube into the tray"
+
+    def in_the_tray(*names: str) -> TaskState:
+        tray = task.objects["tray"].pose
+        inside = Pose(tray.position + [0.0, 0.0, 0.03], tray.rotation)
+        there = {name: replace(task.objects[name], pose=inside) for name in names}
+        return replace(task, objects={**task.objects, **there})
+
+    assert next_step(long, task) == "put the red cube into the tray"
+    assert next_step(long, in_the_tray("red_cube")) == "put the blue cube into the tray"
+    done = in_the_tray("red_cube", "blue_cube")
+    assert next_step(long, done) == "put the blue cube into the tray"
+    assert next_step("Grab the green cube!", task) == "pick up the green cube"
+    hand_over = "hand the red cube from the left gripper to the right gripper"
+    assert next_step(hand_over, task) == hand_over
+    with pytest.raises(PolicyError, match="no pink_cube in this scene"):
+        next_step("put the pink cube into the tray", task)
+    for step in (next_step(long, task), hand_over):
+        assert len(parse(step).colours) == 1
 
 
 def test_another_appearance_is_near_repeats_and_can_be_undone(robot: SimRobot) -> None:

@@ -40,6 +40,7 @@ from wall_oss_ros.training.settings import TrainSettings
 from wall_oss_ros.training.start import Start, from_checkpoint, from_scratch
 
 CACHE = "samples"  # in the output folder
+_TEXTS = 0.25  # share of observations that are asked for words, too
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,6 +65,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=0.0,
         help="weight of discrete action tokens, whose tokenizer is trained first; 0: without",
+    )
+    add(
+        "--text",
+        type=float,
+        default=0.0,
+        help="weight of the next step in words, where the dataset says it; 0: without",
     )
     add(
         "--beginnings",
@@ -138,7 +145,8 @@ def run(options: argparse.Namespace) -> int:
                 bar.update(frames)
 
             samples = cached_samples(output / CACHE, dataset, episodes, config, advance)
-        shares = (settings.jitter, options.beginnings, glances) if name == TRAIN else ()
+        texts = _TEXTS if options.text else 0.0
+        shares = (settings.jitter, options.beginnings, glances, texts) if name == TRAIN else ()
         found[name] = Batches(samples, processor, config, action, state, *shares)
     if options.discrete:
         # A checkpoint's tokens go on meaning what they mean; a model from scratch has none yet.
@@ -151,6 +159,7 @@ def run(options: argparse.Namespace) -> int:
             truth=options.truth,
             truth_dim=found[TRAIN].truth_dim,
             discrete=options.discrete,
+            text=options.text,
         ),
         compiled() if options.compile else call,
         None if options.plain_rows else found[TRAIN].row_weights(),

@@ -23,10 +23,11 @@ from wall_oss_ros.core.rotation import (
 from wall_oss_ros.core.task import TaskState
 from wall_oss_ros.policies.instructions import parse
 from wall_oss_ros.policies.scripted import ScriptedPolicy
+from wall_oss_ros.policies.subtasks import next_step
 
 # LeRobot's key for what a simulator knows and a robot does not.
 GROUND_TRUTH_KEY = "observation.environment_state"
-# Where the object is that the instruction names. A cube looks the same every quarter turn, so its
+# Where the object is that the next step names. A cube looks the same every quarter turn, so its
 # turn about the vertical comes as a direction of four times the angle.
 GROUND_TRUTH_NAMES = ("target_x", "target_y", "target_z", "target_cos_4yaw", "target_sin_4yaw")
 # So long after a push the arm is not yet where it was told to be [s].
@@ -42,12 +43,14 @@ class Shown:
         action: (26,) absolute, what the expert wants one row after the observation.
         truth: (5,) see GROUND_TRUTH_NAMES; in the base frame [m], [1].
         disturbed: whether a push makes the next action another one than what is wanted.
+        subtask: the next step of the instruction, in words.
     """
 
     observation: Observation
     action: Array
     truth: Array
     disturbed: bool
+    subtask: str
 
 
 class Demonstrator:
@@ -91,7 +94,7 @@ class Demonstrator:
         """Return the expert's rows as they are pushed; show what it wanted.
 
         Raises:
-            PolicyError: as the expert does, and for an instruction that names several objects.
+            PolicyError: as the expert does.
         """
         if self._start_ns is None:
             self._start_ns, self._last_s = observation.stamp_ns, 0.0
@@ -106,8 +109,9 @@ class Demonstrator:
         disturbed = any(
             each.active(now_s - _SETTLED_S, now_s + dt) for each in self._disturbances.values()
         )
-        truth = ground_truth(self._task, instruction)
-        self._show(Shown(observation, wanted[0], truth, disturbed))
+        step = next_step(instruction, self._task)
+        truth = ground_truth(self._task, step)
+        self._show(Shown(observation, wanted[0], truth, disturbed, step))
         pushed = wanted.copy()
         for side, disturbance in self._disturbances.items():
             _push(pushed, side, disturbance, now_s, dt)

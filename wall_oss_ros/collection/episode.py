@@ -30,6 +30,7 @@ from wall_oss_ros.data.training_config import (
     STATE_KEY,
 )
 from wall_oss_ros.data.video import VideoCodec
+from wall_oss_ros.policies.subtasks import next_step
 from wall_oss_ros.sim.appearance import Appearance
 from wall_oss_ros.sim.cameras import SimCameras
 from wall_oss_ros.sim.lockstep import Lockstep
@@ -129,6 +130,7 @@ class Collector:
                 GROUND_TRUTH_KEY: GROUND_TRUTH_NAMES,
                 DISTURBED_KEY: ("disturbed",),
             },
+            subtasks=True,
         )
 
     def collect(
@@ -146,7 +148,6 @@ class Collector:
 
         Raises:
             DatasetError: if the shard cannot be written.
-            PolicyError: for a task whose instruction names several objects.
         """
         settings, robot = self._settings, self._robot
         robot.reset(task=settings.task, seed=seed)
@@ -225,8 +226,9 @@ class Collector:
             looks.apply(model)
         seen = moment.observation
         cameras = tuple(replace(each, pixels=pictures[each.name]) for each in seen.cameras)
+        step = next_step(asked, truth)
         return Shown(
-            replace(seen, cameras=cameras), seen.state, ground_truth(truth, asked), disturbed=True
+            replace(seen, cameras=cameras), seen.state, ground_truth(truth, step), True, step
         )
 
 
@@ -245,7 +247,7 @@ def in_other_words(instruction: str, rng: np.random.Generator) -> str:
 
 def _frame(
     moment: Shown,
-) -> tuple[Mapping[str, NDArray[np.uint8]], Mapping[str, NDArray[np.float32]]]:
+) -> tuple[Mapping[str, NDArray[np.uint8]], Mapping[str, NDArray[np.float32]], str]:
     seen = moment.observation
     images = {IMAGE_PREFIX + camera.label: camera.pixels for camera in seen.cameras}
     vectors = {
@@ -254,4 +256,4 @@ def _frame(
         GROUND_TRUTH_KEY: moment.truth.astype(np.float32),
         DISTURBED_KEY: np.array([moment.disturbed], np.float32),
     }
-    return images, vectors
+    return images, vectors, moment.subtask

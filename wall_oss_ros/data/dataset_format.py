@@ -29,6 +29,7 @@ VIDEO_FILE_MB: Final = 200
 INFO_FILE: Final = Path("meta/info.json")
 STATISTICS_FILE: Final = Path("meta/stats.json")
 TASKS_FILE: Final = Path("meta/tasks.parquet")
+SUBTASKS_FILE: Final = Path("meta/subtasks.parquet")
 EPISODES_FOLDER: Final = Path("meta/episodes")
 DATA_PATH: Final = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 VIDEO_PATH: Final = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
@@ -44,6 +45,8 @@ COUNTERS: Final[Mapping[str, str]] = MappingProxyType(
         "task_index": "int64",
     }
 )
+# The number of what is to be done next, in datasets that say so (LeRobot, "Using subtasks").
+SUBTASK_INDEX: Final = "subtask_index"
 # A key is part of a path and of column names, where "/" has a meaning.
 _KEY: Final = re.compile(r"\w[\w-]*(\.[\w-]+)*", re.ASCII)
 
@@ -57,12 +60,14 @@ class DatasetFormat:
         robot_type: name of the robot; empty where nobody said.
         cameras: (height, width) [px] by feature key, e.g. "observation.images.face_view".
         vectors: name of each dimension by feature key, e.g. of "observation.state" and "action".
+        subtasks: whether every frame says in words what is to be done next.
     """
 
     fps: int
     robot_type: str
     cameras: Mapping[str, tuple[int, int]]
     vectors: Mapping[str, tuple[str, ...]]
+    subtasks: bool = False
 
     def __post_init__(self) -> None:
         """Check and freeze.
@@ -73,10 +78,10 @@ class DatasetFormat:
         if isinstance(self.fps, bool) or not isinstance(self.fps, int) or self.fps < 1:
             raise DatasetError(f"fps: got {self.fps!r}; expected a whole number from 1 up")
         for key in [*self.cameras, *self.vectors]:
-            if not _KEY.fullmatch(key) or key in COUNTERS:
+            if not _KEY.fullmatch(key) or key in (*COUNTERS, SUBTASK_INDEX):
                 raise DatasetError(
                     f"feature '{key}': not a usable key; expected letters, digits, '_' and '-' "
-                    f"joined by dots, and none of {', '.join(COUNTERS)}"
+                    f"joined by dots, and none of {', '.join((*COUNTERS, SUBTASK_INDEX))}"
                 )
         both = set(self.cameras) & set(self.vectors)
         if both:
@@ -94,7 +99,13 @@ class DatasetFormat:
 
     def __reduce__(self) -> tuple[type[DatasetFormat], tuple[object, ...]]:
         # Shards are made in other processes, and a MappingProxyType cannot be pickled.
-        return DatasetFormat, (self.fps, self.robot_type, dict(self.cameras), dict(self.vectors))
+        given = (self.fps, self.robot_type, dict(self.cameras), dict(self.vectors), self.subtasks)
+        return DatasetFormat, given
+
+    @property
+    def counters(self) -> Mapping[str, str]:
+        """Columns beside the vectors, with their types."""
+        return {**COUNTERS, SUBTASK_INDEX: "int64"} if self.subtasks else COUNTERS
 
     def features(self, codec: str) -> dict[str, dict[str, Any]]:
         """Return the features of info.json.
@@ -121,20 +132,20 @@ class DatasetFormat:
             }
         for key, names in self.vectors.items():
             found[key] = {"dtype": "float32", "shape": [len(names)], "names": list(names)}
-        for key, dtype in COUNTERS.items():
+        for key, dtype in self.counters.items():
             found[key] = {"dtype": dtype, "shape": [1], "names": None}
         return found
 
     def data_schema(self) -> pa.Schema:
         """Return the columns of a data file, with what Hugging Face's reader wants to know."""
         fields = [pa.field(key, _vector_type(len(names))) for key, names in self.vectors.items()]
-        fields += [pa.field(key, _scalar_type(dtype)) for key, dtype in COUNTERS.items()]
+        fields += [pa.field(key, _scalar_type(dtype)) for key, dtype in self.counters.items()]
         known: dict[str, Any] = {}
         for key, names in self.vectors.items():
             value = {"dtype": "float32", "_type": "Value"}
             one = len(names) == 1
             known[key] = value if one else {"feature": value, "length": len(names), "_type": "List"}
-        for key, dtype in COUNTERS.items():
+        for key, dtype in self.counters.items():
             known[key] = {"dtype": dtype, "_type": "Value"}
         return pa.schema(
             fields, metadata={"huggingface": json.dumps({"info": {"features": known}})}
@@ -167,23 +178,28 @@ def file_indexes(number: int) -> dict[str, int]:
     return {"chunk_index": number // FILES_PER_CHUNK, "file_index": number % FILES_PER_CHUNK}
 
 
-def tasks_table(tasks: Sequence[str]) -> pa.Table:
-    """Return tasks.parquet: the number of each task, with the tasks as pandas' index."""
+def tasks_table(tasks: Sequence[str], name: str = "task") -> pa.Table:
+    """Return tasks.parquet: the number of each task, with the tasks as pandas' index.
+
+    Args:
+        tasks: texts, by their number.
+        name: "task", or "subtask" for subtasks.parquet.
+    """
     text = {"pandas_type": "unicode", "numpy_type": "object"}
     pandas = {
-        "index_columns": ["task"],
+        "index_columns": [name],
         "column_indexes": [
             {"name": None, "field_name": None, **text, "metadata": {"encoding": "UTF-8"}}
         ],
         "columns": [
             {
-                "name": "task_index",
-                "field_name": "task_index",
+                "name": f"{name}_index",
+                "field_name": f"{name}_index",
                 "pandas_type": "int64",
                 "numpy_type": "int64",
                 "metadata": None,
             },
-            {"name": "task", "field_name": "task", **text, "metadata": None},
+            {"name": name, "field_name": name, **text, "metadata": None},
         ],
         "creator": {"library": "pyarrow", "version": pa.__version__},
         # Of the layout of this very block, not of a pandas that would be needed.
@@ -191,8 +207,8 @@ def tasks_table(tasks: Sequence[str]) -> pa.Table:
     }
     table = pa.table(
         {
-            "task_index": pa.array(range(len(tasks)), pa.int64()),
-            "task": pa.array(list(tasks), pa.string()),
+            f"{name}_index": pa.array(range(len(tasks)), pa.int64()),
+            name: pa.array(list(tasks), pa.string()),
         }
     )
     return table.replace_schema_metadata({"pandas": json.dumps(pandas)})

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from wall_oss_ros.core.errors import DatasetError, choices
-from wall_oss_ros.data.dataset_format import COUNTERS, DatasetFormat
+from wall_oss_ros.data.dataset_format import COUNTERS, SUBTASK_INDEX, DatasetFormat
 
 _VERSIONS = "v3."
 
@@ -97,6 +97,7 @@ def format_of(info: Mapping[str, Any], where: Path) -> DatasetFormat:
         robot_type=info.get("robot_type") or "",
         cameras=cameras,
         vectors=vectors,
+        subtasks=SUBTASK_INDEX in features,
     )
 
 

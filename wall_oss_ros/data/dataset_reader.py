@@ -18,6 +18,8 @@ from wall_oss_ros.core.errors import DatasetError
 from wall_oss_ros.data.dataset_format import (
     EPISODES_FOLDER,
     INFO_FILE,
+    SUBTASK_INDEX,
+    SUBTASKS_FILE,
     TASKS_FILE,
     DatasetFormat,
 )
@@ -90,6 +92,7 @@ class Dataset:
         format: what its frames hold.
         episodes: by their number.
         tasks: texts, by their number.
+        subtasks: likewise, of what is to be done next; empty where frames do not say.
         splits: numbers of the episodes of each split, by name.
     """
 
@@ -99,6 +102,7 @@ class Dataset:
         info: Mapping[str, Any],
         rows: Sequence[Mapping[str, Any]],
         tasks: tuple[str, ...],
+        subtasks: tuple[str, ...],
     ) -> None:
         """Take what `open_dataset` read.
 
@@ -108,7 +112,7 @@ class Dataset:
         where = root / INFO_FILE
         self.root = root
         self.format: DatasetFormat = format_of(info, where)
-        self.tasks = tasks
+        self.tasks, self.subtasks = tasks, subtasks
         self.splits = {
             name: _range(text, f"{where}: split '{name}'", len(rows))
             for name, text in item(info, "splits", dict, where).items()
@@ -142,14 +146,15 @@ class Dataset:
         Raises:
             DatasetError: as `vectors`, and for a number without a task.
         """
-        table, file = self._table(episode, ["task_index"])
-        numbers = table["task_index"].to_pylist()
-        if not all(0 <= number < len(self.tasks) for number in numbers):
-            raise DatasetError(
-                f"{file}: task_index of episode {episode} up to {max(numbers)}; {TASKS_FILE} has "
-                f"{len(self.tasks)} tasks"
-            )
-        return tuple(self.tasks[number] for number in numbers)
+        return self._texts(episode, "task_index", self.tasks, TASKS_FILE)
+
+    def subtasks_of_frames(self, episode: int) -> tuple[str, ...]:
+        """Return what was to be done next at each frame of an episode.
+
+        Raises:
+            DatasetError: as `tasks_of_frames`, and if frames do not say.
+        """
+        return self._texts(episode, SUBTASK_INDEX, self.subtasks, SUBTASKS_FILE)
 
     def frames(self, episode: int, cameras: Sequence[str] | None = None) -> Iterator[Frame]:
         """Yield the frames of an episode in their order, decoding one after the other.
@@ -186,6 +191,19 @@ class Dataset:
             if picture.shape != expected:
                 raise DatasetError(f"{file}: pictures {picture.shape}; info.json says {expected}")
             yield picture
+
+    def _texts(
+        self, episode: int, column: str, texts: tuple[str, ...], where: Path
+    ) -> tuple[str, ...]:
+        """Return the text of each frame of an episode, by its number in a column."""
+        table, file = self._table(episode, [column])
+        numbers = table[column].to_pylist()
+        if not all(0 <= number < len(texts) for number in numbers):
+            raise DatasetError(
+                f"{file}: {column} of episode {episode} from {min(numbers)} to {max(numbers)}; "
+                f"{where} has {len(texts)} texts"
+            )
+        return tuple(texts[number] for number in numbers)
 
     def _row(self, episode: int) -> Mapping[str, Any]:
         if not 0 <= episode < len(self._rows):
@@ -245,17 +263,19 @@ def open_dataset(root: Path) -> Dataset:
             )
     if any(not row["tasks"] for row in rows):
         raise DatasetError(f"{root / EPISODES_FOLDER}: an episode without a task")
-    return Dataset(root, info, rows, _tasks(root))
+    there = SUBTASK_INDEX in item(info, "features", dict, where)
+    subtasks = _numbered(root / SUBTASKS_FILE, "subtask") if there else ()
+    return Dataset(root, info, rows, _numbered(root / TASKS_FILE, "task"), subtasks)
 
 
-def _tasks(root: Path) -> tuple[str, ...]:
+def _numbered(file: Path, name: str) -> tuple[str, ...]:
+    """Return the texts of tasks.parquet or subtasks.parquet."""
     # LeRobot's own pandas has the texts in a column named as their index, where that has a name.
-    file = root / TASKS_FILE
-    names = column_names(file)
-    text = "task" if "task" in names else "__index_level_0__"
-    table = read_table(file, ["task_index", text]).sort_by("task_index")
-    if table["task_index"].to_pylist() != list(range(len(table))):
-        raise DatasetError(f"{file}: the numbers of the tasks are not 0 to {len(table) - 1}")
+    index = f"{name}_index"
+    text = name if name in column_names(file) else "__index_level_0__"
+    table = read_table(file, [index, text]).sort_by(index)
+    if table[index].to_pylist() != list(range(len(table))):
+        raise DatasetError(f"{file}: the numbers of the {name}s are not 0 to {len(table) - 1}")
     return tuple(table[text].to_pylist())
 
 

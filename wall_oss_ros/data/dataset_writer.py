@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 from wall_oss_ros.core.errors import DatasetError, first_line
 from wall_oss_ros.data.dataset_format import (
     CODEBASE_VERSION,
-    COUNTERS,
     DATA_FILE_MB,
     DATA_PATH,
     FILES_PER_CHUNK,
     INFO_FILE,
     STATISTICS_FILE,
+    SUBTASK_INDEX,
+    SUBTASKS_FILE,
     TASKS_FILE,
     VIDEO_FILE_MB,
     VIDEO_PATH,
@@ -117,14 +118,18 @@ def _fill(
 ) -> tuple[str, ...]:
     """Write everything but the videos, and return the tasks."""
     tasks: dict[str, int] = {}
+    subtasks: dict[str, int] = {}
     rows: list[dict[str, Any]] = []
-    columns: dict[str, list[NDArray[Any]]] = {key: [] for key in [*fmt.vectors, *COUNTERS]}
+    columns: dict[str, list[NDArray[Any]]] = {key: [] for key in [*fmt.vectors, *fmt.counters]}
     begin = 0
     with RollingParquet(root, DATA_PATH, fmt.data_schema(), data_file_bytes) as data:
         for number, shard in enumerate(episodes):
             task = tasks.setdefault(shard.task, len(tasks))
             frames = {key: shard.vector(key) for key in fmt.vectors}
             frames |= _counters(fmt, number, begin, shard.length, task)
+            if fmt.subtasks:
+                numbers = [subtasks.setdefault(each, len(subtasks)) for each in shard.subtasks]
+                frames[SUBTASK_INDEX] = np.array(numbers)
             place = data.write(fmt.data_table(frames))
             seen = {camera: places[number] for camera, places in videos.items()}
             rows.append(episode_row(fmt, shard, number, begin, place, seen, frames))
@@ -133,6 +138,8 @@ def _fill(
             begin += shard.length
     write_episode_rows(root, fmt, rows)
     pq.write_table(tasks_table(list(tasks)), root / TASKS_FILE)
+    if fmt.subtasks:
+        pq.write_table(tasks_table(list(subtasks), "subtask"), root / SUBTASKS_FILE)
     _write_json(root / STATISTICS_FILE, _statistics(fmt, episodes, columns))
     _write_json(
         root / SOURCES_FILE,

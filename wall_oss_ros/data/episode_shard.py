@@ -39,6 +39,7 @@ class Shard:
         codec: of its videos.
         length: its number of frames.
         task: what the robot was told.
+        subtasks: what was to be done next at each frame, where the format has that; else empty.
         source: where it came from, texts by name.
         statistics: of each feature of the format, see `dataset_statistics`.
         histograms: of the pictures that were counted, by camera.
@@ -49,6 +50,7 @@ class Shard:
     codec: VideoCodec
     length: int
     task: str
+    subtasks: tuple[str, ...]
     source: Mapping[str, str]
     statistics: Mapping[str, Mapping[str, Any]]
     histograms: Mapping[str, PictureHistogram]
@@ -109,12 +111,19 @@ def read_shard(folder: Path) -> Shard:
                 f"bytes. Delete {folder} and make the shard again"
             )
     codec = item(content, "codec", dict, file)
+    fmt, length = format_of(content, file), item(content, "length", int, file)
+    subtasks = tuple(item(content, "subtasks", list, file)) if fmt.subtasks else ()
+    if fmt.subtasks and len(subtasks) != length:
+        raise DatasetError(
+            f"{file}: {len(subtasks)} subtasks for {length} frames; make the shard again"
+        )
     return Shard(
         folder=folder,
-        format=format_of(content, file),
+        format=fmt,
         codec=VideoCodec(item(codec, "name", str, file), item(codec, "crf", int, file)),
-        length=item(content, "length", int, file),
+        length=length,
         task=item(content, "task", str, file),
+        subtasks=subtasks,
         source=item(content, "source", dict, file),
         statistics=item(content, "statistics", dict, file),
         histograms={

@@ -9,7 +9,7 @@ from typing import Any, Final
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from wall_oss_ros.data.dataset_format import COUNTERS, EPISODES_PATH, DatasetFormat, file_indexes
+from wall_oss_ros.data.dataset_format import EPISODES_PATH, DatasetFormat, file_indexes
 from wall_oss_ros.data.dataset_statistics import STATISTICS, vector_statistics
 from wall_oss_ros.data.episode_shard import Shard
 from wall_oss_ros.data.rolling_parquet import RollingParquet
@@ -53,7 +53,7 @@ def episode_row(
         end = video.first_frame + shard.length
         row[f"videos/{camera}/from_timestamp"] = video.first_frame / fmt.fps
         row[f"videos/{camera}/to_timestamp"] = end / fmt.fps
-    found = dict(shard.statistics) | {key: vector_statistics(frames[key]) for key in COUNTERS}
+    found = dict(shard.statistics) | {key: vector_statistics(frames[key]) for key in fmt.counters}
     for feature, statistics in found.items():
         for name in STATISTICS:
             row[f"stats/{feature}/{name}"] = statistics[name]
@@ -92,7 +92,7 @@ def _schema(fmt: DatasetFormat) -> pa.Schema:
         columns[f"videos/{camera}/from_timestamp"] = pa.float64()
         columns[f"videos/{camera}/to_timestamp"] = pa.float64()
     numbers = pa.list_(pa.float64())
-    for feature in [*fmt.cameras, *fmt.vectors, *COUNTERS]:
+    for feature in [*fmt.cameras, *fmt.vectors, *fmt.counters]:
         nested = pa.list_(pa.list_(numbers)) if feature in fmt.cameras else numbers
         for name in STATISTICS:
             kind = pa.list_(pa.int64()) if name == "count" else nested

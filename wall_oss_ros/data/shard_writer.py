@@ -53,6 +53,7 @@ class ShardWriter:
         self._codec = codec
         self._vectors: dict[str, list[NDArray[np.float32]]] = {key: [] for key in fmt.vectors}
         self._histograms = {key: PictureHistogram() for key in fmt.cameras}
+        self._subtasks: list[str] = []
         self._videos: dict[str, VideoWriter] = {}
         self._sound = True
         self.length = 0
@@ -73,12 +74,14 @@ class ShardWriter:
         self,
         images: Mapping[str, NDArray[np.uint8]],
         vectors: Mapping[str, NDArray[np.float32]],
+        subtask: str = "",
     ) -> None:
         """Append a frame.
 
         Args:
             images: (height, width, 3) RGB of every camera of the format, and of no other.
             vectors: (D,) of every vector of the format, and of no other; finite.
+            subtask: what is to be done next, where the format has that, and only there.
 
         Raises:
             DatasetError: if something is missing, of another shape or type, or not finite; the
@@ -91,12 +94,16 @@ class ShardWriter:
         _same_keys(vectors, self._format.vectors, f"{where}: vectors")
         for key, names in self._format.vectors.items():
             _check_vector(vectors[key], names, f"{where}: '{key}'")
+        if bool(subtask.strip()) != self._format.subtasks:
+            expected = "words" if self._format.subtasks else "none, the format has no subtasks"
+            raise DatasetError(f"{where}: subtask '{subtask}'; expected {expected}")
         for key, picture in images.items():
             self._videos[key].add(picture)
             if self.length % _EVERY_PICTURE == 0:
                 self._histograms[key].add(picture[::_EVERY_PIXEL, ::_EVERY_PIXEL])
         for key, values in vectors.items():
             self._vectors[key].append(values.copy())
+        self._subtasks.append(subtask)
         self.length += 1
         self._sound = sound
 
@@ -130,6 +137,8 @@ class ShardWriter:
                 sync(self.folder / name)
             sizes = {name: (self.folder / name).stat().st_size for name in files}
             content = self._content(stacked) | {"task": task, "source": dict(source)}
+            if self._format.subtasks:
+                content["subtasks"] = self._subtasks
             write_whole(self.folder / SHARD_FILE, json.dumps(content | {"bytes": sizes}))
         except OSError as error:
             raise DatasetError(

@@ -183,12 +183,22 @@ class WallOssModel(nn.Module):
 
     def embed_prompt(self, inputs: FlowInputs, run: Run = call) -> Tensor:
         """Return (B, P, hidden): words, image tokens and the state token; `run` calls a block."""
-        x: Tensor = self.model.embed_tokens(inputs.prompt)
+        return self.embed_seen(inputs, self.see(inputs, run))
+
+    def see(self, inputs: FlowInputs, run: Run = call) -> Tensor | None:
+        """Return the tokens of all images, (n, hidden); None where there are no images."""
         pixels = inputs.pixel_values
         if inputs.images:
             pixels = torch.cat([patchify(i[None], self.config.vision) for i in inputs.images])
-        if pixels is not None:
-            image = self.visual(pixels, self.vision_plan(inputs.grids), run)
+        if pixels is None:
+            return None
+        image: Tensor = self.visual(pixels, self.vision_plan(inputs.grids), run)
+        return image
+
+    def embed_seen(self, inputs: FlowInputs, image: Tensor | None) -> Tensor:
+        """Return `embed_prompt` of inputs whose images are seen already."""
+        x: Tensor = self.model.embed_tokens(inputs.prompt)
+        if image is not None:
             x = put_images(x, inputs.prompt == self.config.image_token_id, image)
         if inputs.state is not None and inputs.state_mask is not None:
             place = inputs.prompt == inputs.state_token_id

@@ -97,7 +97,7 @@ def pick(view: View, cube: str) -> Behaviour:
 def place(view: View, cubes: tuple[str, ...]) -> Behaviour:
     """Put cubes into the tray, one after the other."""
     while True:
-        waiting = [cube for cube in cubes if not in_tray(view, cube)]
+        waiting = [cube for cube in cubes if not in_tray(view.objects, cube)]
         if not waiting:
             view = yield Intent()
             continue
@@ -151,11 +151,11 @@ def _check_side(view: View, cube: str, side: str) -> None:
         )
 
 
-def in_tray(view: View, cube: str) -> bool:
+def in_tray(objects: Mapping[str, TaskObject], cube: str) -> bool:
     """Whether a cube lies in the tray and no gripper touches it."""
-    offset = view.objects[TRAY].pose.inverse().compose(view.objects[cube].pose).position
+    offset = objects[TRAY].pose.inverse().compose(objects[cube].pose).position
     inside = abs(offset[0]) < 0.09 and abs(offset[1]) < 0.13 and 0.0 < offset[2] < 0.055
-    return bool(inside) and not {"left_gripper", "right_gripper"} & view.objects[cube].touching
+    return bool(inside) and not {"left_gripper", "right_gripper"} & objects[cube].touching
 
 
 def _grasp_and_lift(view: View, cube: str, side: str, shallow: bool = False) -> Behaviour:
@@ -186,7 +186,7 @@ def _put_down(view: View, cube: str, side: str) -> Behaviour:
         if not any(
             abs(other.pose.position[1] - tray[1] - slot) < 2 * _CUBE_HALF
             for name, other in view.objects.items()
-            if name not in (cube, TRAY) and in_tray(view, name)
+            if name not in (cube, TRAY) and in_tray(view.objects, name)
         )
     ]
     slot = free[0] if free else 0.0

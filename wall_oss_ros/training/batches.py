@@ -17,6 +17,7 @@ from wall_oss_ros.model.rope import position_ids
 from wall_oss_ros.training.action_tokenizer import ActionTokenizer
 from wall_oss_ros.training.objective import Batch
 from wall_oss_ros.training.samples import Samples, patch_grids
+from wall_oss_ros.training.text_prompts import TextPrompts
 
 # Of a normalised number: less is noise, and not worth more attention.
 _LEAST_VARIANCE = 0.01
@@ -38,6 +39,7 @@ class Batches:
             tools' places do not tell yet where to go.
         glances: share of a batch that is only looked at, drawn from frames without a row to learn
             from; where there is no truth, or no such frame, there are none.
+        texts: share of a batch that is asked for the next step in words, too, where the data say.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Batches:
         jitter: float = 0.0,
         beginnings: float = 0.0,
         glances: float = 0.0,
+        texts: float = 0.0,
     ) -> None:
         self.samples, self._config, self._jitter = samples, config, jitter
         self._beginnings, self._glances = beginnings, glances
@@ -65,6 +68,8 @@ class Batches:
         self._tokens: Tensor | None = None
         self._whole = samples.rows == config.horizon
         self._prompts, self._prompt_of = self._written(processor)
+        self._texts = TextPrompts(samples, processor, config) if samples.subtasks else None
+        self._text_share = texts
         self._places = self._by_length(samples.rows > 0)
         self._looked = self._by_length(samples.rows == 0) if self.truth_dim else {}
         self._first = {
@@ -131,7 +136,8 @@ class Batches:
             if count
         ]
         which = torch.cat(drawn)
-        return self._batch(which, generator if self._jitter else None, size - looks)
+        texts = round(self._text_share * size) if self._texts is not None else 0
+        return self._batch(which, generator if self._jitter else None, size - looks, texts)
 
     def all(self, size: int) -> Iterator[tuple[Tensor, Batch]]:
         """Yield every frame to learn from once, with its place, in batches, without jitter."""
@@ -139,8 +145,10 @@ class Batches:
             for which in places.split(size):
                 yield which, self._batch(which, None, len(which))
 
-    def _batch(self, which: Tensor, generator: torch.Generator | None, acting: int) -> Batch:
-        """Return the frames `which`; chunks are of the first `acting` of them."""
+    def _batch(
+        self, which: Tensor, generator: torch.Generator | None, acting: int, texts: int = 0
+    ) -> Batch:
+        """Return the frames `which`; chunks are of the first `acting`, texts of the last ones."""
         samples, config, size = self.samples, self._config, len(which)
         frames = samples.pictures[which].flatten(0, 1)
         if generator is not None:
@@ -169,10 +177,11 @@ class Batches:
             noise=torch.zeros(size, horizon, config.action_dim),
         )
         truth = None if self._truth is None else self._truth[which]
+        text = self._texts.of(which[size - texts :]) if texts and self._texts is not None else None
         which = which[:acting]
         counted = (torch.arange(horizon) < samples.rows[which, None]).float()
         tokens = None if self._tokens is None else self._tokens[which]
-        return Batch(inputs, self._chunks[which], counted, truth, tokens)
+        return Batch(inputs, self._chunks[which], counted, truth, tokens, text)
 
     def _jittered(self, frames: Tensor, generator: torch.Generator) -> Tensor:
         """Return pictures (n, h, w, 3) of other brightness and contrast each."""

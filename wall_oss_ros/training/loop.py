@@ -23,14 +23,14 @@ from wall_oss_ros.model.normalizer import Normalizers
 from wall_oss_ros.model.save import save
 from wall_oss_ros.training.average import WeightAverage
 from wall_oss_ros.training.batches import Batches
-from wall_oss_ros.training.objective import Batch, Objective
+from wall_oss_ros.training.objective import Batch, Objective, Texts
 from wall_oss_ros.training.settings import TrainSettings
 from wall_oss_ros.training.start import Start
 from wall_oss_ros.training.validation import measure
 
 LOG_FILE, STATE_FOLDER = "training.csv", "state"
 COLUMNS = (
-    *("step", "seconds", "rate", "loss", "flow", "truth", "discrete"),
+    *("step", "seconds", "rate", "loss", "flow", "truth", "discrete", "text"),
     *("val_near_mm", "val_first_mm", "val_far_mm", "val_still_mm", "val_gripper", "val_truth"),
 )
 
@@ -263,6 +263,10 @@ def _as_averaged(model: nn.Module, average: WeightAverage) -> Iterator[None]:
 def _on(batch: Batch, device: torch.device) -> Batch:
     truth = None if batch.truth is None else batch.truth.to(device)
     tokens = None if batch.tokens is None else batch.tokens.to(device)
+    texts = batch.texts
+    if texts is not None:
+        moved = (each.to(device) for each in (texts.ids, texts.positions, texts.answers))
+        texts = Texts(*moved)
     return replace(
         batch,
         inputs=batch.inputs.to(device),
@@ -270,4 +274,5 @@ def _on(batch: Batch, device: torch.device) -> Batch:
         counted=batch.counted.to(device),
         truth=truth,
         tokens=tokens,
+        texts=texts,
     )

@@ -7,7 +7,7 @@ action tokens read the same prompt, so they and the rows cannot see each other e
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -37,12 +37,29 @@ class ObjectiveSettings:
         truth_dim: numbers that say where it is.
         discrete: weight of the cross-entropy of discrete action tokens; 0 leaves it away. The
             model's authors take 0.01.
+        text: weight of the cross-entropy of the next step in words; likewise.
     """
 
     draws: int = 4
     truth: float = 0.1
     truth_dim: int = 0
     discrete: float = 0.0
+    text: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Texts:
+    """Prompts that ask for words, with their answers; K of them, S tokens.
+
+    Attributes:
+        ids: (K, S) prompt and answer, padded behind it.
+        positions: (3, 1, S) of all of them.
+        answers: (K, S) what is to be told at each place, negative where nothing is.
+    """
+
+    ids: Tensor
+    positions: Tensor
+    answers: Tensor
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +74,7 @@ class Batch:
         counted: (A, H) 1 for rows to learn from, 0 for others.
         truth: (B, truth_dim) where the named object is, or None.
         tokens: (A, n) ids of the chunk's discrete tokens, negative where there are none; or None.
+        texts: of the last K observations, or None.
     """
 
     inputs: FlowInputs
@@ -64,6 +82,7 @@ class Batch:
     counted: Tensor
     truth: Tensor | None = None
     tokens: Tensor | None = None
+    texts: Texts | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,7 +143,8 @@ class Objective(nn.Module):
 
     def forward(self, batch: Batch, draw: Draw) -> dict[str, Tensor]:
         """Return the parts of the loss by name, and their weighted sum as "loss"."""
-        memories, last = self._read(batch.inputs)
+        image = self.model.see(batch.inputs, self._run)
+        memories, last = self._read(batch.inputs, image)
         acting = len(batch.actions)
         memories = [ReadOnly(m.keys[:acting], m.values[:acting]) for m in memories]
         losses = {"flow": self._flow(batch, draw, memories)}
@@ -135,13 +155,17 @@ class Objective(nn.Module):
         if self.settings.discrete and batch.tokens is not None:
             losses["discrete"] = self._discrete(batch.inputs, batch.tokens, memories)
             total = total + self.settings.discrete * losses["discrete"]
+        if self.settings.text and batch.texts is not None and image is not None:
+            losses["text"] = self._text(batch.inputs, image, batch.texts)
+            total = total + self.settings.text * losses["text"]
         return {"loss": total, **losses}
 
     def truth(self, batch: Batch) -> Tensor | None:
         """Return only the loss on where the named object is; None where it is not learnt."""
         if self.truth_head is None or batch.truth is None:
             return None
-        return self._truth(self.truth_head, self._read(batch.inputs)[1], batch.truth)
+        image = self.model.see(batch.inputs, self._run)
+        return self._truth(self.truth_head, self._read(batch.inputs, image)[1], batch.truth)
 
     @staticmethod
     def _truth(head: nn.Module, last: Tensor, truth: Tensor) -> Tensor:
@@ -149,10 +173,10 @@ class Objective(nn.Module):
         # shall count beside it.
         return functional.smooth_l1_loss(head(last), truth, beta=_SMOOTH)
 
-    def _read(self, inputs: FlowInputs) -> tuple[list[ReadOnly], Tensor]:
+    def _read(self, inputs: FlowInputs, image: Tensor | None) -> tuple[list[ReadOnly], Tensor]:
         """Return the prompt's memories, and (B, hidden) at its last token before the last layer."""
         model = self.model
-        x = model.embed_prompt(inputs, self._run)
+        x = model.embed_seen(inputs, image)
         memories = [Growing() for _ in model.model.layers]
         rope = model.model.rope(inputs.positions[:, :1, : inputs.prompt.shape[1]])
         seen = [x]
@@ -213,3 +237,20 @@ class Objective(nn.Module):
             logits.flatten(0, 1), tokens.flatten(), ignore_index=-1, reduction="sum"
         )
         return wrong / (tokens >= 0).sum().clamp(min=1)
+
+    def _text(self, inputs: FlowInputs, image: Tensor, texts: Texts) -> Tensor:
+        """Return the cross-entropy of words, about the pictures that the last observations show."""
+        model, count = self.model.model, len(texts.ids)
+        seen = image[len(image) - count * (len(image) // len(inputs.prompt)) :]
+        asked = replace(inputs, prompt=texts.ids, state=None)
+        x = self.model.embed_seen(asked, seen)
+        memories = [Growing() for _ in model.layers]
+        rope = model.rope(texts.positions)
+        hidden = model(x, TEXT, rope, memories, causal=True, run=self._run)
+        told = texts.answers[:, 1:]
+        places = (told >= 0).any(0).nonzero().flatten()
+        logits = functional.linear(hidden[:, places], model.embed_tokens.weight).float()
+        wrong = functional.cross_entropy(
+            logits.flatten(0, 1), told[:, places].flatten(), ignore_index=-1, reduction="sum"
+        )
+        return wrong / (told >= 0).sum().clamp(min=1)

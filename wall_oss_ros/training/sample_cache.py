@@ -15,8 +15,9 @@ from wall_oss_ros.data.dataset_reader import Dataset
 from wall_oss_ros.model.config import ModelConfig
 from wall_oss_ros.training.samples import Samples, load_samples
 
-_FORMAT = 4
-_TENSORS = ("pictures", "states", "chunks", "rows", "age", "task")
+_FORMAT = 5
+_TENSORS = ("pictures", "states", "chunks", "rows", "age", "task", "subtask")
+_TEXTS = ("cameras", "tasks", "subtasks")
 
 
 def cached_samples(
@@ -45,7 +46,7 @@ def cached_samples(
         tensors = {name: getattr(samples, name) for name in _TENSORS}
         if samples.truth is not None:
             tensors["truth"] = samples.truth
-        about = {"cameras": json.dumps(samples.cameras), "tasks": json.dumps(samples.tasks)}
+        about = {name: json.dumps(getattr(samples, name)) for name in _TEXTS}
         partial = file.with_suffix(".partial")
         save_file(tensors, partial, metadata=about)
         partial.replace(file)
@@ -58,6 +59,7 @@ def cached_samples(
     return Samples(
         cameras=tuple(json.loads(about["cameras"])),
         tasks=tuple(json.loads(about["tasks"])),
+        subtasks=tuple(json.loads(about["subtasks"])),
         truth=found.pop("truth", None),
         **found,
     )

@@ -47,6 +47,8 @@ class Samples:
         age: (N,) how many frames before it in its episode have such rows.
         tasks: texts.
         task: (N,) which of them a frame is of.
+        subtasks: texts of what is to be done next; empty where the dataset does not say.
+        subtask: (N,) which of them a frame is of; zeros where there are none.
         truth: (N, n) float32 what a simulator knows besides, in units that count alike, or None.
     """
 
@@ -58,6 +60,8 @@ class Samples:
     age: Tensor
     tasks: tuple[str, ...]
     task: Tensor
+    subtasks: tuple[str, ...]
+    subtask: Tensor
     truth: Tensor | None
 
     def __len__(self) -> int:
@@ -90,7 +94,8 @@ def load_samples(
     """
     _check(dataset, config)
     cameras = _cameras(dataset, config)
-    states, chunks, rows, ages, tasks, truths = [], [], [], [], [], []
+    states, chunks, rows, ages, truths = [], [], [], [], []
+    tasks, subtasks = [], []
     for number in episodes:
         vectors = dataset.vectors(number)
         states.append(torch.from_numpy(vectors[STATE_KEY].copy()))
@@ -98,6 +103,9 @@ def load_samples(
         rows.append(undisturbed(vectors, config.horizon))
         ages.append((rows[-1] > 0).cumsum(0) - (rows[-1] > 0).long())
         tasks += [dataset.tasks.index(task) for task in dataset.tasks_of_frames(number)]
+        if dataset.subtasks:
+            steps = dataset.subtasks_of_frames(number)
+            subtasks += [dataset.subtasks.index(step) for step in steps]
         if TRUTH_KEY in vectors:
             truths.append(torch.from_numpy(vectors[TRUTH_KEY] / _truth_units(dataset)))
     if not states:
@@ -112,6 +120,8 @@ def load_samples(
         age=torch.cat(ages),
         tasks=dataset.tasks,
         task=torch.tensor(tasks),
+        subtasks=dataset.subtasks,
+        subtask=torch.tensor(subtasks) if subtasks else torch.zeros(len(tasks), dtype=torch.long),
         truth=torch.cat(truths) if truths else None,
     )
 

@@ -72,7 +72,7 @@ def from_scratch(
         raise DatasetError(f"{dataset.root} has no {choices(missing)}; it has {choices(there)}")
     cameras = tuple(cameras) or tuple(there)
     output.mkdir(parents=True, exist_ok=True)
-    write_vocabulary(output, dataset.tasks, cameras)
+    write_vocabulary(output, (*dataset.tasks, *dataset.subtasks), cameras)
     tokenizer = Tokenizer.load(output)
     stats = _statistics(dataset)
     config = replace(

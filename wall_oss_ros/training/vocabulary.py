@@ -50,12 +50,12 @@ _SPECIAL = (
 _MOST = 4096
 
 
-def write_vocabulary(folder: Path, instructions: Iterable[str], cameras: Iterable[str]) -> None:
+def write_vocabulary(folder: Path, sentences: Iterable[str], cameras: Iterable[str]) -> None:
     """Write tokenizer.json and tokenizer_config.json.
 
     Args:
         folder: of the checkpoint, which is there.
-        instructions: of the data.
+        sentences: instructions of the data, and what is said of them.
         cameras: the model's names of the pictures.
     """
     backend = Backend(BPE())
@@ -72,7 +72,7 @@ def write_vocabulary(folder: Path, instructions: Iterable[str], cameras: Iterabl
         show_progress=False,
         initial_alphabet=sorted(ByteLevel.alphabet()),
     )
-    backend.train_from_iterator(_texts(sorted(set(instructions)), tuple(cameras)), trainer)
+    backend.train_from_iterator(_texts(sorted(set(sentences)), tuple(cameras)), trainer)
     phrases = _phrases(tuple(cameras))
     backend.add_tokens([AddedToken(text, special=False, normalized=False) for text in phrases])
     backend.add_tokens([AddedToken(name, special=True, normalized=False) for name in _SPECIAL])

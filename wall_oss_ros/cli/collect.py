@@ -10,10 +10,13 @@ from pathlib import Path
 from wall_oss_ros.cli.dataset_progress import described, frames_bar
 from wall_oss_ros.cli.names import names_in
 from wall_oss_ros.collection.collect import Collected, collect
+from wall_oss_ros.collection.disturbance import DisturbanceSettings
 from wall_oss_ros.collection.episode import CollectSettings
 from wall_oss_ros.core.contract import find_contract
 from wall_oss_ros.core.errors import DatasetError
 from wall_oss_ros.ros.locations import robots_folder
+
+_USUAL = DisturbanceSettings()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="share of the moments shown once more above another scene, in episodes of their own",
     )
     add("--plain", action="store_true", help="always the same light and colours")
+    add("--unpushed", action="store_true", help="nothing pushes the arms, not even at the start")
     add("--workers", type=int, default=os.cpu_count() or 1, help="processes")
     add("--quiet", action="store_true", help="no progress bar")
     add("--robot", default="tiago_pro_sim", help="contract by name, or a YAML file")
@@ -54,6 +58,8 @@ def run(options: argparse.Namespace) -> int:
             f"--episodes: got {options.episodes}, --workers: got {options.workers}; expected 1 or "
             "more of both"
         )
+    if options.glances < 0.0 or options.glances > 1.0:
+        raise DatasetError(f"--glances: got {options.glances:g}; expected 0 to 1")
     final = Path(options.output).expanduser().resolve()
     settings = CollectSettings(
         task=options.task,
@@ -61,6 +67,7 @@ def run(options: argparse.Namespace) -> int:
         cameras=names_in(options.cameras),
         varied=not options.plain,
         glances=options.glances,
+        disturbance=DisturbanceSettings(spared=1.0 if options.unpushed else _USUAL.spared),
     )
     begin = time.monotonic()
     with frames_bar(options.episodes, quiet=options.quiet) as show:

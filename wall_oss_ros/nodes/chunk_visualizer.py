@@ -31,7 +31,8 @@ _LIFETIME_S = 1.0
 class ChunkVisualizerNode(SuiteNode):
     """Draws ten times a second, and only what somebody looks at.
 
-    Everything is polled when it is drawn (`IntentWatch`).
+    Everything is polled when it is drawn (`IntentWatch`), and listened to only while somebody looks
+    at what is drawn of it.
     """
 
     def __init__(self) -> None:
@@ -48,10 +49,7 @@ class ChunkVisualizerNode(SuiteNode):
         self._selector = JointSelector(contract.joint_names)
         self._watch = IntentWatch(self, contract, self._trail_s)
         self._joints: JointSample | None = None
-        self._measured = PolledSubscriber(
-            self, JointState, contract.joint_states.topic, qos.MEASURED
-        )
-        self._measured.registerCallback(self._on_joints)
+        self._measured: PolledSubscriber | None = None
         self._previewed = self._drawn = 0
         self._intended = MarkerBoard(_LIFETIME_S)
         self._done = MarkerBoard(_LIFETIME_S)
@@ -79,7 +77,8 @@ class ChunkVisualizerNode(SuiteNode):
         if not self._look_for_watchers():
             return
         self._watch.poll()
-        self._measured.poll()
+        if self._measured is not None:
+            self._measured.poll()
         now_ns = self.now_ns()
         if self._chunk_markers.get_subscription_count() > 0:
             marks = [*self._watch.intents(now_ns), *self._watch.words()]
@@ -93,15 +92,25 @@ class ChunkVisualizerNode(SuiteNode):
             self._show_rows(chunk)
 
     def _look_for_watchers(self) -> bool:
-        """Return whether somebody looks at anything.
+        """Return whether somebody looks at anything, and listen to what that takes."""
+        previewed = self._preview.get_subscription_count() > 0
+        self._measure(previewed)
+        trail = self._done_markers.get_subscription_count() > 0
+        self._watch.follow(trail)
+        others = (self._chunk_markers, *self._paths.values())
+        intended = previewed or any(other.get_subscription_count() > 0 for other in others)
+        self._watch.attend(intended)
+        return trail or intended
 
-        Executed commands are asked for only while somebody looks at them: the supervisor publishes
-        them only then.
-        """
-        watched = self._done_markers.get_subscription_count() > 0
-        self._watch.follow(watched)
-        others = (self._chunk_markers, self._preview, *self._paths.values())
-        return watched or any(other.get_subscription_count() > 0 for other in others)
+    def _measure(self, wanted: bool) -> None:
+        """Listen to the joints, or no more."""
+        if wanted and self._measured is None:
+            topic = self._contract.joint_states.topic
+            self._measured = PolledSubscriber(self, JointState, topic, qos.MEASURED)
+            self._measured.registerCallback(self._on_joints)
+        elif not wanted and self._measured is not None:
+            self._measured.close()
+            self._measured = self._joints = None
 
     def _show_rows(self, chunk: ActionChunk) -> None:
         for side, publisher in self._paths.items():

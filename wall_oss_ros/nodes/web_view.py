@@ -75,6 +75,7 @@ class WebViewNode(SuiteNode):
         self._contract = contract
         self._graph = GraphWatch(self)
         self._intents = IntentWatch(self, contract, self._settings.trail_s)
+        self._intents.attend(True)
         self._pictures = PictureFeed(self, contract)
         self._commands = PersonCommands(self)
         self._figures = Figures(self._settings.plot_s)

@@ -31,14 +31,16 @@ _OVER_S = 0.5
 
 
 class IntentWatch:
-    """Listens to chunks, verdicts, plans and the supervisor; and to what is executed, if asked.
+    """Listens to chunks, verdicts, plans and the supervisor; and to what is executed. If asked.
+
+    A message that comes in costs, whether somebody looks at it or not.
 
     Attributes:
         refused: messages that could not be read.
     """
 
     def __init__(self, node: Node, contract: RobotContract, trail_s: float) -> None:
-        """Subscribe to all but what is executed.
+        """Listen to nothing yet.
 
         Args:
             node: owner of the subscriptions.
@@ -47,18 +49,25 @@ class IntentWatch:
         """
         self._node, self._contract = node, contract
         self._trail = Trail(contract, trail_s)
-        self._chunk: ActionChunk | None = None
-        self._plan: CommittedPlan | None = None
-        self._verdict: ChunkVerdict | None = None
-        self._safety: SafetyState | None = None
         self._executed: PolledSubscriber | None = None
+        self._inputs: list[PolledSubscriber] = []
         self.refused = 0
-        self._inputs = [
-            self._listen(ActionChunkMessage, "action_chunk", self._on_chunk, qos.NEWEST),
-            self._listen(ChunkVerdict, "chunk_verdict", self._on_verdict, qos.EVENTS),
-            self._listen(CommittedPlanMessage, "committed_plan", self._on_plan, qos.NEWEST),
-            self._listen(SafetyState, "safety/state", self._on_safety, qos.STATE),
-        ]
+        self._forget()
+
+    def attend(self, attending: bool) -> None:
+        """Listen to what is intended, or no more; what was heard before is over then."""
+        if attending and not self._inputs:
+            self._inputs = [
+                self._listen(ActionChunkMessage, "action_chunk", self._on_chunk, qos.NEWEST),
+                self._listen(ChunkVerdict, "chunk_verdict", self._on_verdict, qos.EVENTS),
+                self._listen(CommittedPlanMessage, "committed_plan", self._on_plan, qos.NEWEST),
+                self._listen(SafetyState, "safety/state", self._on_safety, qos.STATE),
+            ]
+        elif not attending and self._inputs:
+            for source in self._inputs:
+                source.close()
+            self._inputs = []
+            self._forget()
 
     @property
     def follows(self) -> bool:
@@ -118,6 +127,12 @@ class IntentWatch:
     def trail(self) -> list[Mark]:
         """Return what was executed."""
         return self._trail.marks()
+
+    def _forget(self) -> None:
+        self._chunk: ActionChunk | None = None
+        self._plan: CommittedPlan | None = None
+        self._verdict: ChunkVerdict | None = None
+        self._safety: SafetyState | None = None
 
     def _listen(
         self, kind: type, topic: str, callback: Callable[[Any], None], profile: Any

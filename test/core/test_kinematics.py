@@ -21,6 +21,7 @@ from wall_oss_ros.core.contract import RobotContract, load_contract
 from wall_oss_ros.core.pose import Pose
 from wall_oss_ros.core.rotation import matrix_from_rotation_vector
 from wall_oss_ros.kinematics import MinkKinematics
+from wall_oss_ros.kinematics.step_solver import PLANNED_ACCELERATION
 
 CONTRACT = Path(__file__).parents[2] / "config" / "robots" / "tiago_pro_sim.yaml"
 DT = 0.01  # s
@@ -153,7 +154,7 @@ def test_an_unreachable_target_is_approached_and_the_arm_comes_to_rest(
     errors = [step.position_error for step in steps]
     assert np.all(np.isfinite(errors))
     assert errors[-1] < errors[0]
-    assert errors[-1] < min(errors) + 2e-3
+    assert errors[-1] < min(errors) + 4e-3
     assert max(abs(velocity) for velocity in steps[-1].velocities.values()) < 0.1
     assert "arm_left" in steps[-1].limited_by or "singularity of the left" in steps[-1].limited_by
 
@@ -200,7 +201,9 @@ def test_a_seed_outside_its_limits_comes_back(
     kinematics.seed({**contract.home, name: outside})
     targets = kinematics.tool_poses(contract.home)
     first = kinematics.step(targets, {}, DT)
-    assert first.positions[name] == pytest.approx(outside + joint.acceleration * DT**2)
+    assert first.positions[name] == pytest.approx(
+        outside + PLANNED_ACCELERATION * joint.acceleration * DT**2
+    )
     before, speed = first.positions[name], first.velocities[name]
     for _ in range(300):
         last = kinematics.step(targets, {}, DT)

@@ -61,6 +61,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--jitter", type=float, default=usual.jitter, help="brightness and contrast, as a share")
     add("--truth", type=float, default=0.1, help="weight of the named object's place; 0: without")
     add(
+        "--place",
+        type=float,
+        default=0.0,
+        help="weight of the place of every image token in its picture; 0: without",
+    )
+    add(
         "--discrete",
         type=float,
         default=0.0,
@@ -83,6 +89,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=0.25,
         help="share of observations that are only looked at, where the dataset has some",
+    )
+    add(
+        "--insulate",
+        action="store_true",
+        help="what acts learns from the flow loss, what sees and reads only from the others",
     )
     add("--plain-rows", action="store_true", help="squared errors as they are, far rows the most")
     add("--freeze", action="append", default=[], metavar="NAME", help="e.g. visual. or model.")
@@ -158,8 +169,10 @@ def run(options: argparse.Namespace) -> int:
             draws=options.draws,
             truth=options.truth,
             truth_dim=found[TRAIN].truth_dim,
+            place=options.place,
             discrete=options.discrete,
             text=options.text,
+            insulate=options.insulate,
         ),
         compiled() if options.compile else call,
         None if options.plain_rows else found[TRAIN].row_weights(),

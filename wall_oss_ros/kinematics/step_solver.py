@@ -50,6 +50,10 @@ _TOOL_DAMPING = 1.0
 _CHANGE_COST = 1e-4
 # The same where acceleration limits have to give way: large against the cost of a tool's error.
 _HARD_CHANGE_COST = 100.0
+# Share of a joint's acceleration that a plan may take. The supervisor, which knows jerk limits too,
+# follows every command; where plans went to the limit itself, as those of a policy that changes its
+# mind do, it fell behind (0.12 rad instead of 0.01 in the middle of a motion) and never caught up.
+PLANNED_ACCELERATION = 0.4
 # A tool brakes as if its joints did so at this distance [m], and its turning with this part of a
 # joint's acceleration: less than an arm can, so that no joint limits it.
 _LEVER_M, _TURNING = 0.25, 0.7
@@ -75,14 +79,14 @@ class StepSolver:
             np.array([joint.position[0] for joint in joints]),
             np.array([joint.position[1] for joint in joints]),
             np.array([joint.velocity for joint in joints]),
-            np.array([joint.acceleration for joint in joints]),
+            PLANNED_ACCELERATION * np.array([joint.acceleration for joint in joints]),
         )
         self._error = ToolError(model, frames)
         self._limiting = Limiting(frames, self._box, self._error, clearance)
         self._tasks = {side: _tool_task(side) for side in frames.sides}
         self._posture = mink.PostureTask(model, cost=POSTURE_COST)
         self._home = np.array([joint.home for joint in joints])
-        slowest = min(
+        slowest = PLANNED_ACCELERATION * min(
             joint.acceleration for arm in contract.arms.values() for joint in arm.joints.values()
         )
         self._tool_approach = {

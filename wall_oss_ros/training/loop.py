@@ -30,7 +30,7 @@ from wall_oss_ros.training.validation import measure
 
 LOG_FILE, STATE_FOLDER = "training.csv", "state"
 COLUMNS = (
-    *("step", "seconds", "rate", "loss", "flow", "truth", "discrete", "text"),
+    *("step", "seconds", "rate", "loss", "flow", "truth", "place", "discrete", "text"),
     *("val_near_mm", "val_first_mm", "val_far_mm", "val_still_mm", "val_gripper", "val_truth"),
 )
 

@@ -32,19 +32,25 @@ class ObjectiveSettings:
 
     Attributes:
         draws: of noise and time per observation.
-        truth: weight of the loss on where the named object is, read from the end of the prompt;
-            0 leaves it away. The head that reads it is not part of the checkpoint.
+        truth: weight of the loss on where the named object is, read from the prompt behind its
+            pictures; 0 leaves it away. The head that reads it is not part of the checkpoint.
         truth_dim: numbers that say where it is.
+        place: weight of the loss on where in its picture every image token is; likewise.
         discrete: weight of the cross-entropy of discrete action tokens; 0 leaves it away. The
             model's authors take 0.01.
         text: weight of the cross-entropy of the next step in words; likewise.
+        insulate: whether the flow loss leaves pictures and words alone and trains only what acts
+            (as in "Knowledge Insulating Vision-Language-Action Models", arXiv 2505.23705). They
+            must learn from the other losses then.
     """
 
     draws: int = 4
     truth: float = 0.1
     truth_dim: int = 0
+    place: float = 0.0
     discrete: float = 0.0
     text: float = 0.0
+    insulate: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,6 +136,7 @@ class Objective(nn.Module):
             self.truth_head = nn.Sequential(
                 nn.Linear(width, width), nn.SiLU(), nn.Linear(width, settings.truth_dim)
             )
+        self.place_head = nn.Linear(model.config.hidden_size, 2) if settings.place else None
 
     def draw(self, batch: Batch, generator: torch.Generator) -> Draw:
         """Return noise and times for a batch, drawn on the CPU."""
@@ -144,14 +151,21 @@ class Objective(nn.Module):
     def forward(self, batch: Batch, draw: Draw) -> dict[str, Tensor]:
         """Return the parts of the loss by name, and their weighted sum as "loss"."""
         image = self.model.see(batch.inputs, self._run)
-        memories, last = self._read(batch.inputs, image)
+        memories, hidden = self._read(batch.inputs, image)
         acting = len(batch.actions)
         memories = [ReadOnly(m.keys[:acting], m.values[:acting]) for m in memories]
-        losses = {"flow": self._flow(batch, draw, memories)}
+        shown = memories
+        if self.settings.insulate:
+            shown = [ReadOnly(m.keys.detach(), m.values.detach()) for m in memories]
+        losses = {"flow": self._flow(batch, draw, shown)}
         total = losses["flow"]
         if self.truth_head is not None and batch.truth is not None:
-            losses["truth"] = self._truth(self.truth_head, last, batch.truth)
-            total = total + self.settings.truth * losses["truth"]
+            told = self._truth(self.truth_head, hidden, batch)
+            losses["truth"] = told[-1]
+            total = total + self.settings.truth * (told[-1] + told.mean())
+        if self.place_head is not None and image is not None:
+            losses["place"] = self._place(self.place_head, hidden, batch.inputs)
+            total = total + self.settings.place * losses["place"]
         if self.settings.discrete and batch.tokens is not None:
             losses["discrete"] = self._discrete(batch.inputs, batch.tokens, memories)
             total = total + self.settings.discrete * losses["discrete"]
@@ -161,20 +175,46 @@ class Objective(nn.Module):
         return {"loss": total, **losses}
 
     def truth(self, batch: Batch) -> Tensor | None:
-        """Return only the loss on where the named object is; None where it is not learnt."""
+        """Return that part of the loss at the end of the prompt; None where it is not learnt."""
         if self.truth_head is None or batch.truth is None:
             return None
         image = self.model.see(batch.inputs, self._run)
-        return self._truth(self.truth_head, self._read(batch.inputs, image)[1], batch.truth)
+        return self._truth(self.truth_head, self._read(batch.inputs, image)[1], batch)[-1]
 
-    @staticmethod
-    def _truth(head: nn.Module, last: Tensor, truth: Tensor) -> Tensor:
+    def _truth(self, head: nn.Module, hidden: Tensor, batch: Batch) -> Tensor:
+        """Return the loss (n,) on where the named object is, at every token behind the pictures.
+
+        All of them are asked, not only the last: the word for the object can look for it directly,
+        while the end of the prompt must have heard of that word first, and learns it after it.
+        """
+        assert batch.truth is not None
+        images = batch.inputs.prompt[0] == self.model.config.image_token_id
+        first = int(images.nonzero()[-1]) + 1 if bool(images.any()) else 0
+        found = head(hidden[:, first:].float())
         # Not squared: whether it is on the left or on the right is soon known, and a centimetre
         # shall count beside it.
-        return functional.smooth_l1_loss(head(last), truth, beta=_SMOOTH)
+        wrong = functional.smooth_l1_loss(
+            found, batch.truth[:, None].expand_as(found), beta=_SMOOTH, reduction="none"
+        )
+        return wrong.mean(dim=(0, 2))
+
+    def _place(self, head: nn.Module, hidden: Tensor, inputs: FlowInputs) -> Tensor:
+        """Return the loss on row and column of every image token, -1 to 1 over its picture.
+
+        All positions in this architecture are relative ones. Without this, a small model is slow to
+        find out that a token's place in its picture can be known at all.
+        """
+        config = self.model.config
+        merge, (_, rows, columns) = config.vision.spatial_merge_size, inputs.grids[0]
+        axes = [torch.linspace(-1.0, 1.0, size // merge) for size in (rows, columns)]
+        places = torch.cartesian_prod(*axes).to(hidden.device)
+        told = head(hidden[inputs.prompt == config.image_token_id].float())
+        return functional.mse_loss(
+            told.view(-1, *places.shape), places.expand(len(told) // len(places), -1, -1)
+        )
 
     def _read(self, inputs: FlowInputs, image: Tensor | None) -> tuple[list[ReadOnly], Tensor]:
-        """Return the prompt's memories, and (B, hidden) at its last token before the last layer."""
+        """Return the prompt's memories, and (B, P, hidden) of its tokens before the last layer."""
         model = self.model
         x = model.embed_seen(inputs, image)
         memories = [Growing() for _ in model.model.layers]
@@ -187,7 +227,7 @@ class Objective(nn.Module):
             return out
 
         model.model.read(x, rope, memories, keep)
-        return [ReadOnly(*memory.content()) for memory in memories], seen[0][:, -1].float()
+        return [ReadOnly(*memory.content()) for memory in memories], seen[0]
 
     def _flow(self, batch: Batch, draw: Draw, memories: list[ReadOnly]) -> Tensor:
         model, config, draws = self.model, self.model.config, self.settings.draws

@@ -17,8 +17,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from wall_oss_ros.core import action_space
 from wall_oss_ros.core.errors import DatasetError, choices
 from wall_oss_ros.core.relative import relative_actions
+from wall_oss_ros.core.rotation import matrix_from_rot6d
 from wall_oss_ros.data.dataset_reader import Dataset
 from wall_oss_ros.data.training_config import (
     ACTION_KEY,
@@ -32,6 +34,7 @@ from wall_oss_ros.model.images import grid, resize
 TRUTH_KEY = "observation.environment_state"
 # Places, whose names end so, are in metres; this much counts as much as 1 of what has no unit.
 _PLACES, _PLACE_M = ("_x", "_y", "_z"), 0.05
+_FAR = 6.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -233,6 +236,27 @@ def _cameras(dataset: Dataset, config: ModelConfig) -> list[str]:
             f"{choices(wanted) if wanted else 'those called ' + IMAGE_PREFIX + '...'}"
         )
     return wanted
+
+
+def seen_from_tools(samples: Samples) -> Tensor:
+    """Return (N, 6) where the named object is in the frame of the left and of the right tool.
+
+    In units of _PLACE_M, to _FAR of them: what is further off lies just that way. A camera at the
+    wrist sees this directly, where the place in the robot's frame takes the arm's pose besides.
+
+    Args:
+        samples: whose truth begins with x, y and z in the frame of the tools' poses.
+    """
+    assert samples.truth is not None
+    states = samples.states.numpy().astype(np.float64)
+    target = samples.truth[:, :3].numpy() * _PLACE_M
+    found = []
+    for side in action_space.SIDES:
+        rotation = matrix_from_rot6d(states[:, action_space.ROTATION[side]])
+        away = target - states[:, action_space.POSITION[side]]
+        found.append(np.einsum("nij,ni->nj", rotation, away) / _PLACE_M)
+    places = np.concatenate(found, axis=1).clip(-_FAR, _FAR)
+    return torch.from_numpy(places.astype(np.float32))
 
 
 def patch_grids(samples: Samples, config: ModelConfig, batch: int) -> tuple[Any, ...]:

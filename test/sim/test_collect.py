@@ -18,13 +18,19 @@ from wall_oss_ros.collection.disturbance import (
     Push,
     draw_disturbances,
 )
-from wall_oss_ros.collection.episode import Collector, CollectSettings, in_other_words
+from wall_oss_ros.collection.episode import (
+    GLANCES,
+    Collector,
+    CollectSettings,
+    in_other_words,
+)
 from wall_oss_ros.core import action_space
 from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.core.errors import DatasetError, PolicyError, SimulationError
 from wall_oss_ros.core.pose import Pose
 from wall_oss_ros.core.task import TaskState
 from wall_oss_ros.data.dataset_reader import Dataset, open_dataset
+from wall_oss_ros.data.dataset_sources import read_sources
 from wall_oss_ros.data.training_config import ACTION_KEY, DISTURBED_KEY, STATE_KEY
 from wall_oss_ros.policies.instructions import parse
 from wall_oss_ros.policies.subtasks import next_step
@@ -111,6 +117,9 @@ def test_a_glance_is_the_same_robot_above_another_scene_with_nothing_to_learn_fr
     assert len({tuple(place) for place in truth[:, :2]}) == count
     assert truth[:, 2] == pytest.approx(np.full(count, 0.765), abs=1e-3)
     assert {*np.sign(truth[:, 1])} == {-1.0, 1.0}
+    demonstration, nothing = read_sources(dataset.root, 4)[:2]
+    assert (demonstration.outcome, demonstration.progress) == ("success", 1.0)
+    assert (nothing.policy, nothing.outcome, nothing.progress) == (GLANCES, "unlabelled", None)
     # Where chunks are measured, glances are no motion.
     plain = collect(ROBOT, tmp_path / "e", SETTINGS, seeds=range(7, 9), workers=1, validation=0.5)
     texts = [(each / "norm_stats.json").read_text() for each in (tmp_path / "d", tmp_path / "e")]

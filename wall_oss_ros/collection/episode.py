@@ -37,6 +37,8 @@ from wall_oss_ros.sim.lockstep import Lockstep
 from wall_oss_ros.sim.robot import SimRobot
 from wall_oss_ros.sim.tasks import plan_task
 
+# The policy, in a dataset's list of sources, of episodes in which nothing is done.
+GLANCES = "none, glances"
 # Of a seed's streams of random numbers: the simulator takes the seed itself.
 _LOOKS, _PUSHES, _WORDS, _LATENCY, _GLANCES = 1, 2, 3, 4, 5
 # Commands arrive this late after the pictures [s], as a model would need.
@@ -198,12 +200,13 @@ class Collector:
             "task": settings.task,
             "seed": str(seed),
             "outcome": "success",
-            "progress": f"{state.progress:g}",
+            "progress": f"{state.progress / 100.0:g}",
             "policy": "scripted",
             "actions": "absolute",
         }
         if glances is not None and glances.length:
-            glances.finish(asked, source | {"outcome": "glances", "progress": "0"})
+            nothing_done = {"policy": GLANCES, "outcome": "unlabelled", "progress": ""}
+            glances.finish(asked, source | nothing_done)
         elif glances is not None:
             glances.discard()
         writer.finish(words, source)

@@ -20,6 +20,8 @@ from torch import Tensor
 from wall_oss_ros.core import action_space
 from wall_oss_ros.core.errors import ModelError
 from wall_oss_ros.core.rotation import rot6d_from_matrix
+from wall_oss_ros.data.dataset_format import DatasetFormat
+from wall_oss_ros.data.dataset_reader import Dataset
 from wall_oss_ros.data.training_config import DISTURBED_KEY, STATE_KEY, dof_config
 from wall_oss_ros.model import WallOssModel
 from wall_oss_ros.model.config import PUBLISHED, TINY, ExpertConfig, ModelConfig, VisionConfig
@@ -30,13 +32,15 @@ from wall_oss_ros.model.processor import Processor, ProcessorSettings
 from wall_oss_ros.model.random_weights import random_model
 from wall_oss_ros.model.tokenizer import Tokenizer
 from wall_oss_ros.training.average import WeightAverage
+from wall_oss_ros.training.batch import Batch, Draw
 from wall_oss_ros.training.batches import Batches
 from wall_oss_ros.training.loop import LOG_FILE, Trainer
-from wall_oss_ros.training.objective import Batch, Draw, Objective, ObjectiveSettings
-from wall_oss_ros.training.samples import Samples, seen_from_tools, undisturbed
+from wall_oss_ros.training.objective import Objective, ObjectiveSettings
+from wall_oss_ros.training.samples import Samples, undisturbed
 from wall_oss_ros.training.settings import TrainSettings
 from wall_oss_ros.training.sizes import SMALL, for_tokenizer
 from wall_oss_ros.training.start import Start
+from wall_oss_ros.training.truth import TRUTH_KEY, says_where, seen_from_tools, truth_units
 from wall_oss_ros.training.validation import chunks_of, measure
 from wall_oss_ros.training.vocabulary import write_vocabulary
 
@@ -317,6 +321,19 @@ def test_a_picture_token_learns_where_it_is(tokenizer: Tokenizer) -> None:
     assert losses[-1]["place"] < 0.2 * losses[0]["place"]
 
 
+def test_only_a_truth_that_begins_with_a_place_is_taken_for_one() -> None:
+    def dataset(*names: str) -> Dataset:
+        """Return a dataset without frames whose simulator says these."""
+        found = Dataset.__new__(Dataset)
+        found.format = DatasetFormat(10, "robot", {}, {TRUTH_KEY: names} if names else {})
+        return found
+
+    ours = dataset("target_x", "target_y", "target_z", "target_cos_4yaw")
+    assert says_where(ours) and truth_units(ours).tolist() == pytest.approx([0.05] * 3 + [1.0])
+    others = [("keypoint_x", "keypoint_y", "angle"), ("a", "b", "c", "d"), ("target_x",), ()]
+    assert not any(says_where(dataset(*names)) for names in others)
+
+
 def test_a_tool_sees_the_object_in_its_own_frame() -> None:
     found = samples(2)
     down = torch.from_numpy(rot6d_from_matrix(np.diag([1.0, -1.0, -1.0]))).float()
@@ -325,7 +342,7 @@ def test_a_tool_sees_the_object_in_its_own_frame() -> None:
         found.states[:, action_space.ROTATION[side]] = down
     found.truth[0, :3] = torch.tensor([0.7, 0.25, 0.8]) / 0.05
     found.truth[1, :3] = torch.tensor([0.6, 0.3, 0.9]) / 0.05
-    seen = seen_from_tools(found) * 0.05
+    seen = seen_from_tools(found.states, found.truth) * 0.05
     # Turned by half a turn about x: y and z point the other way.
     assert seen[0, :3].tolist() == pytest.approx([0.1, 0.05, 0.2], abs=1e-5)
     # What is further off than 30 cm only lies that way.

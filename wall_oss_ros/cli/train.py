@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from wall_oss_ros.cli.names import names_in
 from wall_oss_ros.core.contract import find_contract, load_contract
-from wall_oss_ros.core.errors import CheckpointError, ModelError
+from wall_oss_ros.core.errors import CheckpointError, DatasetError, ModelError
 from wall_oss_ros.data.dataset_reader import open_dataset
 from wall_oss_ros.data.dataset_writer import TRAIN
 from wall_oss_ros.data.export import VALIDATION
@@ -137,6 +137,11 @@ def run(options: argparse.Namespace) -> int:
     accelerator = Accelerator(mixed_precision="bf16" if mixed else "no")
     output = Path(options.output).expanduser().resolve()
     dataset = open_dataset(Path(options.dataset).expanduser())
+    if options.text and not dataset.subtasks:
+        raise DatasetError(
+            f"--text: got {options.text:g}, but {dataset.root} does not say what is to be done "
+            "next; collect it anew, or leave --text out"
+        )
     start = _start(options, output)
     model, config = start.model, start.model.config
     processor = Processor(

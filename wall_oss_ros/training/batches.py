@@ -15,9 +15,10 @@ from wall_oss_ros.model.normalizer import Statistics
 from wall_oss_ros.model.processor import Processor
 from wall_oss_ros.model.rope import position_ids
 from wall_oss_ros.training.action_tokenizer import ActionTokenizer
-from wall_oss_ros.training.objective import Batch
-from wall_oss_ros.training.samples import Samples, patch_grids, seen_from_tools
+from wall_oss_ros.training.batch import Batch
+from wall_oss_ros.training.samples import Samples, patch_grids
 from wall_oss_ros.training.text_prompts import TextPrompts
+from wall_oss_ros.training.truth import seen_from_tools
 
 # Of a normalised number: less is noise, and not worth more attention.
 _LEAST_VARIANCE = 0.01
@@ -63,7 +64,9 @@ class Batches:
         self._states = state.normalize(samples.states)
         self._truth, self.truth_dim = None, 0
         if samples.truth is not None:
-            truth = torch.cat((samples.truth, seen_from_tools(samples)), dim=1)
+            truth = torch.cat(
+                (samples.truth, seen_from_tools(samples.states, samples.truth)), dim=1
+            )
             self._truth = truth - truth.mean(0)
             self.truth_dim = truth.shape[1]
         self._tokens: Tensor | None = None

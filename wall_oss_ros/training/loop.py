@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from wall_oss_ros.model.normalizer import Normalizers
 from wall_oss_ros.model.save import save
 from wall_oss_ros.training.average import WeightAverage
 from wall_oss_ros.training.batches import Batches
-from wall_oss_ros.training.objective import Batch, Objective, Texts
+from wall_oss_ros.training.objective import Objective
 from wall_oss_ros.training.settings import TrainSettings
 from wall_oss_ros.training.start import Start
 from wall_oss_ros.training.validation import measure
@@ -162,7 +162,7 @@ class Trainer:
         found: dict[str, float] = {}
         self._optimizer.zero_grad()
         for part in range(settings.accumulate):
-            batch = _on(self._train.draw(settings.batch, self._generator), accelerator.device)
+            batch = self._train.draw(settings.batch, self._generator).to(accelerator.device)
             draw = self._plain.draw(batch, self._generator)
             last = part == settings.accumulate - 1
             quiet = nullcontext() if last else accelerator.no_sync(self._objective)
@@ -201,7 +201,7 @@ class Trainer:
         generator = torch.Generator().manual_seed(0)
         found = []
         for _ in range(max(1, self._settings.measured // size)):
-            batch = _on(validation.draw(size, generator, 1.0, 0.5), self._accelerator.device)
+            batch = validation.draw(size, generator, 1.0, 0.5).to(self._accelerator.device)
             truth = self._plain.truth(batch)
             if truth is not None:
                 found.append(float(truth))
@@ -258,21 +258,3 @@ def _as_averaged(model: nn.Module, average: WeightAverage) -> Iterator[None]:
         with torch.no_grad():
             for name, value in model.named_parameters():
                 value.copy_(own[name])
-
-
-def _on(batch: Batch, device: torch.device) -> Batch:
-    truth = None if batch.truth is None else batch.truth.to(device)
-    tokens = None if batch.tokens is None else batch.tokens.to(device)
-    texts = batch.texts
-    if texts is not None:
-        moved = (each.to(device) for each in (texts.ids, texts.positions, texts.answers))
-        texts = Texts(*moved)
-    return replace(
-        batch,
-        inputs=batch.inputs.to(device),
-        actions=batch.actions.to(device),
-        counted=batch.counted.to(device),
-        truth=truth,
-        tokens=tokens,
-        texts=texts,
-    )

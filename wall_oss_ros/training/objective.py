@@ -17,6 +17,7 @@ from wall_oss_ros.model.decoder import ACTION, TEXT, Growing, ReadOnly
 from wall_oss_ros.model.inputs import FlowInputs
 from wall_oss_ros.model.layers import Run, call
 from wall_oss_ros.model.wall_oss import WallOssModel
+from wall_oss_ros.training.batch import Batch, Draw, Texts
 
 # Times are (1 - Beta(1.5, 1)) * scale in the published recipe: more of them near the noise.
 _BETA = (1.5, 1.0)
@@ -51,52 +52,6 @@ class ObjectiveSettings:
     discrete: float = 0.0
     text: float = 0.0
     insulate: bool = False
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Texts:
-    """Prompts that ask for words, with their answers; K of them, S tokens.
-
-    Attributes:
-        ids: (K, S) prompt and answer, padded behind it.
-        positions: (3, 1, S) of all of them.
-        answers: (K, S) what is to be told at each place, negative where nothing is.
-    """
-
-    ids: Tensor
-    positions: Tensor
-    answers: Tensor
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Batch:
-    """Observations with prompts of one length; H rows, D dimensions.
-
-    There are B of them. The first A, at least one, are acted on; the others are only looked at.
-
-    Attributes:
-        inputs: prompt, pictures and state; its noise is not used.
-        actions: (A, H, D) normalised.
-        counted: (A, H) 1 for rows to learn from, 0 for others.
-        truth: (B, truth_dim) where the named object is, or None.
-        tokens: (A, n) ids of the chunk's discrete tokens, negative where there are none; or None.
-        texts: of the last K observations, or None.
-    """
-
-    inputs: FlowInputs
-    actions: Tensor
-    counted: Tensor
-    truth: Tensor | None = None
-    tokens: Tensor | None = None
-    texts: Texts | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Draw:
-    """Noise (A * draws, H, D) and times (A * draws,) of a batch."""
-
-    noise: Tensor
-    times: Tensor
 
 
 def compiled() -> Run:

@@ -17,10 +17,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wall_oss_ros.core import action_space
 from wall_oss_ros.core.errors import DatasetError, choices
 from wall_oss_ros.core.relative import relative_actions
-from wall_oss_ros.core.rotation import matrix_from_rot6d
 from wall_oss_ros.data.dataset_reader import Dataset
 from wall_oss_ros.data.training_config import (
     ACTION_KEY,
@@ -30,11 +28,7 @@ from wall_oss_ros.data.training_config import (
 )
 from wall_oss_ros.model.config import ModelConfig
 from wall_oss_ros.model.images import grid, resize
-
-TRUTH_KEY = "observation.environment_state"
-# Places, whose names end so, are in metres; this much counts as much as 1 of what has no unit.
-_PLACES, _PLACE_M = ("_x", "_y", "_z"), 0.05
-_FAR = 6.0
+from wall_oss_ros.training.truth import TRUTH_KEY, says_where, truth_units
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +46,8 @@ class Samples:
         task: (N,) which of them a frame is of.
         subtasks: texts of what is to be done next; empty where the dataset does not say.
         subtask: (N,) which of them a frame is of; zeros where there are none.
-        truth: (N, n) float32 what a simulator knows besides, in units that count alike, or None.
+        truth: (N, n) float32 where the named object is and what else a simulator knows of it, in
+            units that count alike; x, y and z first. None where the dataset does not say.
     """
 
     cameras: tuple[str, ...]
@@ -109,8 +104,8 @@ def load_samples(
         if dataset.subtasks:
             steps = dataset.subtasks_of_frames(number)
             subtasks += [dataset.subtasks.index(step) for step in steps]
-        if TRUTH_KEY in vectors:
-            truths.append(torch.from_numpy(vectors[TRUTH_KEY] / _truth_units(dataset)))
+        if says_where(dataset):
+            truths.append(torch.from_numpy(vectors[TRUTH_KEY] / truth_units(dataset)))
     if not states:
         raise DatasetError(f"{dataset.root}: no episodes to read")
     pictures = _pictures(dataset, episodes, cameras, config, progress)
@@ -151,11 +146,16 @@ def _pictures(
 
     # Decoding and resizing let other threads run.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for done in [
+        reading = [
             pool.submit(read, number, places)
             for number, places in zip(episodes, pictures.split(lengths), strict=True)
-        ]:
-            done.result()
+        ]
+        try:
+            for each in reading:
+                each.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     return pictures
 
 
@@ -177,12 +177,6 @@ def _shape(dataset: Dataset, cameras: Sequence[str], config: ModelConfig) -> tup
                 "training takes one size"
             )
     return first
-
-
-def _truth_units(dataset: Dataset) -> NDArray[np.float32]:
-    """Return (n,) how much of each number of the truth counts as one."""
-    names = dataset.format.vectors[TRUTH_KEY]
-    return np.array([_PLACE_M if name.endswith(_PLACES) else 1.0 for name in names], np.float32)
 
 
 def _chunks(states: NDArray[np.float32], actions: NDArray[np.float32], horizon: int) -> Tensor:
@@ -236,27 +230,6 @@ def _cameras(dataset: Dataset, config: ModelConfig) -> list[str]:
             f"{choices(wanted) if wanted else 'those called ' + IMAGE_PREFIX + '...'}"
         )
     return wanted
-
-
-def seen_from_tools(samples: Samples) -> Tensor:
-    """Return (N, 6) where the named object is in the frame of the left and of the right tool.
-
-    In units of _PLACE_M, to _FAR of them: what is further off lies just that way. A camera at the
-    wrist sees this directly, where the place in the robot's frame takes the arm's pose besides.
-
-    Args:
-        samples: whose truth begins with x, y and z in the frame of the tools' poses.
-    """
-    assert samples.truth is not None
-    states = samples.states.numpy().astype(np.float64)
-    target = samples.truth[:, :3].numpy() * _PLACE_M
-    found = []
-    for side in action_space.SIDES:
-        rotation = matrix_from_rot6d(states[:, action_space.ROTATION[side]])
-        away = target - states[:, action_space.POSITION[side]]
-        found.append(np.einsum("nij,ni->nj", rotation, away) / _PLACE_M)
-    places = np.concatenate(found, axis=1).clip(-_FAR, _FAR)
-    return torch.from_numpy(places.astype(np.float32))
 
 
 def patch_grids(samples: Samples, config: ModelConfig, batch: int) -> tuple[Any, ...]:

@@ -12,7 +12,7 @@ from torch import Tensor
 from wall_oss_ros.model.config import ModelConfig
 from wall_oss_ros.model.processor import Processor
 from wall_oss_ros.model.rope import position_ids
-from wall_oss_ros.training.objective import Texts
+from wall_oss_ros.training.batch import Texts
 from wall_oss_ros.training.samples import Samples, patch_grids
 
 _NONE = -1

@@ -12,8 +12,8 @@ from wall_oss_ros.model.flow import integrate, sliding
 from wall_oss_ros.model.inputs import FlowInputs
 from wall_oss_ros.model.normalizer import Statistics
 from wall_oss_ros.model.wall_oss import WallOssModel
+from wall_oss_ros.training.batch import Batch
 from wall_oss_ros.training.batches import Batches
-from wall_oss_ros.training.objective import Batch
 
 # Rows that a robot follows before the next chunk takes over: half a second at 20 Hz.
 _NEAR = 10

@@ -22,7 +22,12 @@ from wall_oss_ros.core.errors import ModelError
 from wall_oss_ros.core.rotation import rot6d_from_matrix
 from wall_oss_ros.data.dataset_format import DatasetFormat
 from wall_oss_ros.data.dataset_reader import Dataset
-from wall_oss_ros.data.training_config import DISTURBED_KEY, STATE_KEY, dof_config
+from wall_oss_ros.data.training_config import (
+    DISTURBED_KEY,
+    GROUND_TRUTH_KEY,
+    STATE_KEY,
+    dof_config,
+)
 from wall_oss_ros.model import WallOssModel
 from wall_oss_ros.model.config import PUBLISHED, TINY, ExpertConfig, ModelConfig, VisionConfig
 from wall_oss_ros.model.config_file import config_from
@@ -40,7 +45,7 @@ from wall_oss_ros.training.samples import Samples, undisturbed
 from wall_oss_ros.training.settings import TrainSettings
 from wall_oss_ros.training.sizes import SMALL, for_tokenizer
 from wall_oss_ros.training.start import Start
-from wall_oss_ros.training.truth import TRUTH_KEY, says_where, seen_from_tools, truth_units
+from wall_oss_ros.training.truth import says_where, seen_from_tools, truth_units
 from wall_oss_ros.training.validation import chunks_of, measure
 from wall_oss_ros.training.vocabulary import write_vocabulary
 
@@ -325,7 +330,7 @@ def test_only_a_truth_that_begins_with_a_place_is_taken_for_one() -> None:
     def dataset(*names: str) -> Dataset:
         """Return a dataset without frames whose simulator says these."""
         found = Dataset.__new__(Dataset)
-        found.format = DatasetFormat(10, "robot", {}, {TRUTH_KEY: names} if names else {})
+        found.format = DatasetFormat(10, "robot", {}, {GROUND_TRUTH_KEY: names} if names else {})
         return found
 
     ours = dataset("target_x", "target_y", "target_z", "target_cos_4yaw")

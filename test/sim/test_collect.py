@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("av", reason="datasets need the 'data' extra")
 
 from wall_oss_ros.collection.collect import collect
-from wall_oss_ros.collection.demonstrator import GROUND_TRUTH_KEY, ground_truth
+from wall_oss_ros.collection.demonstrator import ground_truth
 from wall_oss_ros.collection.disturbance import (
     Disturbance,
     DisturbanceSettings,
@@ -31,7 +31,12 @@ from wall_oss_ros.core.pose import Pose
 from wall_oss_ros.core.task import TaskState
 from wall_oss_ros.data.dataset_reader import Dataset, open_dataset
 from wall_oss_ros.data.dataset_sources import read_sources
-from wall_oss_ros.data.training_config import ACTION_KEY, DISTURBED_KEY, STATE_KEY
+from wall_oss_ros.data.training_config import (
+    ACTION_KEY,
+    DISTURBED_KEY,
+    GROUND_TRUTH_KEY,
+    STATE_KEY,
+)
 from wall_oss_ros.policies.instructions import parse
 from wall_oss_ros.policies.subtasks import next_step
 from wall_oss_ros.sim.appearance import Appearance

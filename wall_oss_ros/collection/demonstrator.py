@@ -25,8 +25,6 @@ from wall_oss_ros.policies.instructions import parse
 from wall_oss_ros.policies.scripted import ScriptedPolicy
 from wall_oss_ros.policies.subtasks import next_step
 
-# LeRobot's key for what a simulator knows and a robot does not.
-GROUND_TRUTH_KEY = "observation.environment_state"
 # Where the object is that the next step names. A cube looks the same every quarter turn, so its
 # turn about the vertical comes as a direction of four times the angle.
 GROUND_TRUTH_NAMES = ("target_x", "target_y", "target_z", "target_cos_4yaw", "target_sin_4yaw")

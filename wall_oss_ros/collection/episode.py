@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wall_oss_ros.collection.demonstrator import (
-    GROUND_TRUTH_KEY,
     GROUND_TRUTH_NAMES,
     Demonstrator,
     Shown,
@@ -26,6 +25,7 @@ from wall_oss_ros.data.shard_writer import ShardWriter
 from wall_oss_ros.data.training_config import (
     ACTION_KEY,
     DISTURBED_KEY,
+    GROUND_TRUTH_KEY,
     IMAGE_PREFIX,
     STATE_KEY,
 )

@@ -13,6 +13,8 @@ STATE_KEY, ACTION_KEY = "observation.state", "action"
 # 1 where something else than the demonstrator moved the robot, so that what was seen next does not
 # follow from what it wanted.
 DISTURBED_KEY = "complementary_info.disturbed"
+# LeRobot's key for what a simulator knows and a robot does not.
+GROUND_TRUTH_KEY = "observation.environment_state"
 _PADDING = "action_padding"
 
 

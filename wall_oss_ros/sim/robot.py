@@ -101,9 +101,7 @@ class SimRobot:
         self._contacts = ContactReader(self.model, (*self._cubes, TRAY))
         self._joints = contract.joint_names
         self._qpos = np.array([self.model.joint(name).qposadr[0] for name in self._joints])
-        self._cube_qpos = {
-            name: self.model.jnt_qposadr[self.model.body(name).jntadr[0]] for name in self._cubes
-        }
+        self._cube_qpos = {name: self.model.joint(name).qposadr[0] for name in self._cubes}
         self._dofs = np.array([self.model.joint(name).dofadr[0] for name in self._joints])
         self._base_qpos = np.array([self.model.joint(name).qposadr[0] for name in BASE_JOINTS])
         self._base_dofs = np.array([self.model.joint(name).dofadr[0] for name in BASE_JOINTS])
@@ -320,11 +318,9 @@ class SimRobot:
     def _stand(self, layout: Layout, qpos: Array, mocap_pos: Array) -> None:
         """Write the places of all objects into the positions of a world."""
         for name, spot in layout.cubes.items():
-            pose = _standing(spot)
             first = self._cube_qpos[name]
-            qpos[first : first + 3] = pose.position
             turn = [math.cos(spot.yaw / 2), 0.0, 0.0, math.sin(spot.yaw / 2)]
-            qpos[first + 3 : first + 7] = turn
+            qpos[first : first + 7] = [*_standing(spot).position, *turn]
         mocap_pos[self._mocap] = [layout.tray.x, layout.tray.y, TABLE_TOP_Z]
 
     def _drive_base(self, controller: BaseVelocityController) -> None:

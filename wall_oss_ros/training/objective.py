@@ -227,11 +227,7 @@ class Objective(nn.Module):
         hidden = model(
             model.embed_tokens(before), TEXT, model.rope(places), memories, mask, run=self._run
         )
-        logits = functional.linear(hidden, model.embed_tokens.weight).float()
-        wrong = functional.cross_entropy(
-            logits.flatten(0, 1), tokens.flatten(), ignore_index=-1, reduction="sum"
-        )
-        return wrong / (tokens >= 0).sum().clamp(min=1)
+        return self._told(hidden, tokens)
 
     def _text(self, inputs: FlowInputs, image: Tensor, texts: Texts) -> Tensor:
         """Return the cross-entropy of words, about the pictures that the last observations show."""
@@ -244,8 +240,12 @@ class Objective(nn.Module):
         hidden = model(x, TEXT, rope, memories, causal=True, run=self._run)
         told = texts.answers[:, 1:]
         places = (told >= 0).any(0).nonzero().flatten()
-        logits = functional.linear(hidden[:, places], model.embed_tokens.weight).float()
+        return self._told(hidden[:, places], told[:, places])
+
+    def _told(self, hidden: Tensor, tokens: Tensor) -> Tensor:
+        """Return the cross-entropy of tokens (B, n), negative where there are none."""
+        logits = functional.linear(hidden, self.model.model.embed_tokens.weight).float()
         wrong = functional.cross_entropy(
-            logits.flatten(0, 1), told[:, places].flatten(), ignore_index=-1, reduction="sum"
+            logits.flatten(0, 1), tokens.flatten(), ignore_index=-1, reduction="sum"
         )
-        return wrong / (told >= 0).sum().clamp(min=1)
+        return wrong / (tokens >= 0).sum().clamp(min=1)

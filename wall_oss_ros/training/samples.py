@@ -23,12 +23,13 @@ from wall_oss_ros.data.dataset_reader import Dataset
 from wall_oss_ros.data.training_config import (
     ACTION_KEY,
     DISTURBED_KEY,
+    GROUND_TRUTH_KEY,
     IMAGE_PREFIX,
     STATE_KEY,
 )
 from wall_oss_ros.model.config import ModelConfig
 from wall_oss_ros.model.images import grid, resize
-from wall_oss_ros.training.truth import TRUTH_KEY, says_where, truth_units
+from wall_oss_ros.training.truth import says_where, truth_units
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,7 +106,7 @@ def load_samples(
             steps = dataset.subtasks_of_frames(number)
             subtasks += [dataset.subtasks.index(step) for step in steps]
         if says_where(dataset):
-            truths.append(torch.from_numpy(vectors[TRUTH_KEY] / truth_units(dataset)))
+            truths.append(torch.from_numpy(vectors[GROUND_TRUTH_KEY] / truth_units(dataset)))
     if not states:
         raise DatasetError(f"{dataset.root}: no episodes to read")
     pictures = _pictures(dataset, episodes, cameras, config, progress)

@@ -13,8 +13,8 @@ from torch import Tensor
 from wall_oss_ros.core import action_space
 from wall_oss_ros.core.rotation import matrix_from_rot6d
 from wall_oss_ros.data.dataset_reader import Dataset
+from wall_oss_ros.data.training_config import GROUND_TRUTH_KEY
 
-TRUTH_KEY = "observation.environment_state"
 # Places, whose names end so, are in metres; this much counts as much as 1 of what has no unit.
 _PLACES, _PLACE_M = ("_x", "_y", "_z"), 0.05
 # Further off than so many of them, as a tool sees it, is only "that way".
@@ -23,13 +23,13 @@ _FAR = 6.0
 
 def says_where(dataset: Dataset) -> bool:
     """Return whether the truth begins with a place; other simulators write other things there."""
-    names = dataset.format.vectors.get(TRUTH_KEY, ())[: len(_PLACES)]
+    names = dataset.format.vectors.get(GROUND_TRUTH_KEY, ())[: len(_PLACES)]
     return [name[-2:] for name in names] == [*_PLACES]
 
 
 def truth_units(dataset: Dataset) -> NDArray[np.float32]:
     """Return (n,) how much of each number of the truth counts as one."""
-    names = dataset.format.vectors[TRUTH_KEY]
+    names = dataset.format.vectors[GROUND_TRUTH_KEY]
     return np.array([_PLACE_M if name.endswith(_PLACES) else 1.0 for name in names], np.float32)
 
 

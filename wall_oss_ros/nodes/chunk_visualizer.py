@@ -22,7 +22,7 @@ from wall_oss_ros.ros.intent_watch import IntentWatch
 from wall_oss_ros.ros.marker_message import MarkerBoard
 from wall_oss_ros.ros.node import SuiteNode, run
 from wall_oss_ros.ros.parameters import declare
-from wall_oss_ros.ros.polling import PolledSubscriber
+from wall_oss_ros.ros.polling import OnDemandSubscriber
 from wall_oss_ros.ros.preview_messages import joint_preview, tool_path
 
 _LIFETIME_S = 1.0
@@ -49,7 +49,10 @@ class ChunkVisualizerNode(SuiteNode):
         self._selector = JointSelector(contract.joint_names)
         self._watch = IntentWatch(self, contract, self._trail_s)
         self._joints: JointSample | None = None
-        self._measured: PolledSubscriber | None = None
+        self._measured = OnDemandSubscriber(
+            self, JointState, contract.joint_states.topic, qos.MEASURED
+        )
+        self._measured.registerCallback(self._on_joints)
         self._previewed = self._drawn = 0
         self._intended = MarkerBoard(_LIFETIME_S)
         self._done = MarkerBoard(_LIFETIME_S)
@@ -77,8 +80,7 @@ class ChunkVisualizerNode(SuiteNode):
         if not self._look_for_watchers():
             return
         self._watch.poll()
-        if self._measured is not None:
-            self._measured.poll()
+        self._measured.poll()
         now_ns = self.now_ns()
         if self._chunk_markers.get_subscription_count() > 0:
             marks = [*self._watch.intents(now_ns), *self._watch.words()]
@@ -94,23 +96,15 @@ class ChunkVisualizerNode(SuiteNode):
     def _look_for_watchers(self) -> bool:
         """Return whether somebody looks at anything, and listen to what that takes."""
         previewed = self._preview.get_subscription_count() > 0
-        self._measure(previewed)
+        self._measured.want(previewed)
+        if not previewed:
+            self._joints = None
         trail = self._done_markers.get_subscription_count() > 0
         self._watch.follow(trail)
         others = (self._chunk_markers, *self._paths.values())
         intended = previewed or any(other.get_subscription_count() > 0 for other in others)
         self._watch.attend(intended)
         return trail or intended
-
-    def _measure(self, wanted: bool) -> None:
-        """Listen to the joints, or no more."""
-        if wanted and self._measured is None:
-            topic = self._contract.joint_states.topic
-            self._measured = PolledSubscriber(self, JointState, topic, qos.MEASURED)
-            self._measured.registerCallback(self._on_joints)
-        elif not wanted and self._measured is not None:
-            self._measured.close()
-            self._measured = self._joints = None
 
     def _show_rows(self, chunk: ActionChunk) -> None:
         for side, publisher in self._paths.items():

@@ -24,7 +24,7 @@ from wall_oss_ros.msg import ChunkVerdict, RobotCommand, SafetyState
 from wall_oss_ros.msg import CommittedPlan as CommittedPlanMessage
 from wall_oss_ros.ros import qos
 from wall_oss_ros.ros.plan_message import plan_from
-from wall_oss_ros.ros.polling import PolledSubscriber
+from wall_oss_ros.ros.polling import OnDemandSubscriber
 
 # A chunk that is older than its rows and this is over [s].
 _OVER_S = 0.5
@@ -32,8 +32,6 @@ _OVER_S = 0.5
 
 class IntentWatch:
     """Listens to chunks, verdicts, plans and the supervisor; and to what is executed. If asked.
-
-    A message that comes in costs, whether somebody looks at it or not.
 
     Attributes:
         refused: messages that could not be read.
@@ -49,47 +47,39 @@ class IntentWatch:
         """
         self._node, self._contract = node, contract
         self._trail = Trail(contract, trail_s)
-        self._executed: PolledSubscriber | None = None
-        self._inputs: list[PolledSubscriber] = []
+        # One sample per picture: all hundred a second would cost more than they show.
+        self._executed = self._source(RobotCommand, EXECUTED, self._on_executed, qos.NEWEST)
+        self._intended = (
+            self._source(ActionChunkMessage, "action_chunk", self._on_chunk, qos.NEWEST),
+            self._source(ChunkVerdict, "chunk_verdict", self._on_verdict, qos.EVENTS),
+            self._source(CommittedPlanMessage, "committed_plan", self._on_plan, qos.NEWEST),
+            self._source(SafetyState, "safety/state", self._on_safety, qos.STATE),
+        )
         self.refused = 0
         self._forget()
 
     def attend(self, attending: bool) -> None:
         """Listen to what is intended, or no more; what was heard before is over then."""
-        if attending and not self._inputs:
-            self._inputs = [
-                self._listen(ActionChunkMessage, "action_chunk", self._on_chunk, qos.NEWEST),
-                self._listen(ChunkVerdict, "chunk_verdict", self._on_verdict, qos.EVENTS),
-                self._listen(CommittedPlanMessage, "committed_plan", self._on_plan, qos.NEWEST),
-                self._listen(SafetyState, "safety/state", self._on_safety, qos.STATE),
-            ]
-        elif not attending and self._inputs:
-            for source in self._inputs:
-                source.close()
-            self._inputs = []
+        for source in self._intended:
+            source.want(attending)
+        if not attending:
             self._forget()
 
     @property
     def follows(self) -> bool:
         """Whether what is executed is listened to."""
-        return self._executed is not None
+        return self._executed.wanted
 
     def follow(self, executed: bool) -> None:
         """Listen to executed commands, or no more: the supervisor sends them only to listeners."""
-        if executed and self._executed is None:
+        if executed and not self._executed.wanted:
             self._trail.clear()
-            # One sample per picture: all hundred a second would cost more than they show.
-            self._executed = self._listen(RobotCommand, EXECUTED, self._on_executed, qos.NEWEST)
-        elif not executed and self._executed is not None:
-            self._executed.close()
-            self._executed = None
+        self._executed.want(executed)
 
     def poll(self) -> None:
         """Take what has come."""
-        for source in self._inputs:
+        for source in (*self._intended, self._executed):
             source.poll()
-        if self._executed is not None:
-            self._executed.poll()
 
     def chunk(self, now_ns: int) -> ActionChunk | None:
         """Return the newest chunk, if any row of it is still to come or was just now."""
@@ -134,10 +124,10 @@ class IntentWatch:
         self._verdict: ChunkVerdict | None = None
         self._safety: SafetyState | None = None
 
-    def _listen(
+    def _source(
         self, kind: type, topic: str, callback: Callable[[Any], None], profile: Any
-    ) -> PolledSubscriber:
-        source = PolledSubscriber(self._node, kind, topic, profile)
+    ) -> OnDemandSubscriber:
+        source = OnDemandSubscriber(self._node, kind, topic, profile)
         source.registerCallback(callback)
         return source
 

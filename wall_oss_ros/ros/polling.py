@@ -70,3 +70,35 @@ class PolledSubscriber(SimpleFilter):
     def close(self) -> None:
         """Subscribe no more."""
         self._node.destroy_subscription(self._subscription)
+
+
+class OnDemandSubscriber(SimpleFilter):
+    """A polled topic that is subscribed to only while it is wanted.
+
+    A message that comes in costs, whether somebody looks at it or not.
+    """
+
+    def __init__(self, node: Node, msg_type: type, topic: str, qos_profile: QoSProfile) -> None:
+        """Subscribe to nothing yet; see `PolledSubscriber`."""
+        super().__init__()
+        self._given = node, msg_type, topic, qos_profile
+        self._source: PolledSubscriber | None = None
+
+    @property
+    def wanted(self) -> bool:
+        """Whether it is subscribed to."""
+        return self._source is not None
+
+    def want(self, wanted: bool) -> None:
+        """Subscribe, or no more; what has come in and was not polled is lost then."""
+        if wanted and self._source is None:
+            self._source = PolledSubscriber(*self._given)
+            self._source.registerCallback(self.signalMessage)
+        elif not wanted and self._source is not None:
+            self._source.close()
+            self._source = None
+
+    def poll(self) -> None:
+        """Pass on every message that has come in, oldest first; none while it is not wanted."""
+        if self._source is not None:
+            self._source.poll()

@@ -53,6 +53,8 @@ _HARD_CHANGE_COST = 100.0
 # Share of a joint's acceleration that a plan may take. The supervisor, which knows jerk limits too,
 # follows every command; where plans went to the limit itself, as those of a policy that changes its
 # mind do, it fell behind (0.05 rad instead of 0.01, test/sim/test_lockstep.py) and never caught up.
+# The price: the scripted policy, which is smooth, needs up to 0.6 of it at times, and is limited
+# there by up to 0.01 rad. A bound of jerk in `JointBox` would serve both.
 PLANNED_ACCELERATION = 0.4
 # A tool brakes as if its joints did so at this distance [m], and its turning with this part of a
 # joint's acceleration: less than an arm can, so that no joint limits it.

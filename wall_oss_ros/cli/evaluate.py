@@ -9,13 +9,12 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from wall_oss_ros.cli.policy_settings import add_settings, chosen_settings
 from wall_oss_ros.core.contract import find_contract
 from wall_oss_ros.core.errors import SimulationError, choices
 from wall_oss_ros.evaluation.episode import CONTROLS, OTHER, TOLD, Case, Outcome
 from wall_oss_ros.evaluation.evaluate import Candidate, evaluate
 from wall_oss_ros.evaluation.report import plot, rows, table, write_episodes
-from wall_oss_ros.policies.registry import back_end
-from wall_oss_ros.policies.wall_oss_settings import WallOssSettings
 from wall_oss_ros.ros.locations import robots_folder
 from wall_oss_ros.sim.tasks import TASKS
 
@@ -37,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--limit", type=float, default=20.0, help="give up after this long at full speed [s]")
     add("--latency", type=float, default=0.1, help="simulated, from pictures to chunk [s]")
     add("--image-size", type=int, default=224, help="pictures [px]")
-    add("--steps", type=int, default=10, help="Euler steps of policy wall_oss")
+    add_settings(parser)
     add("--output", default="log/evaluation", help="folder for episodes.csv, plot and films")
     add("--film", type=int, action="append", default=[], metavar="SEED", help="film this episode")
     add("--workers", type=int, default=os.cpu_count() or 1, help="processes")
@@ -54,14 +53,11 @@ def run(options: argparse.Namespace) -> int:
     cases = _cases(options)
     output = Path(options.output).expanduser()
     blind = options.policy in _BLIND
-    settings = None
-    if back_end(options.policy).settings is WallOssSettings:
-        settings = WallOssSettings(steps=options.steps)
     candidate = Candidate(
         robot=find_contract(options.robot, robots_folder()),
         policy=options.policy,
         checkpoint=options.checkpoint,
-        settings=settings,
+        settings=chosen_settings(options.policy, options.set),
         image_size=0 if blind else options.image_size,
         latency_s=options.latency,
         films=str(output) if options.film else "",

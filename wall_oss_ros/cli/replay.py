@@ -10,18 +10,17 @@ import argparse
 import csv
 from collections import Counter
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
-import yaml
 from tqdm import tqdm
 
 from wall_oss_ros.cli.bench.table import markdown
+from wall_oss_ros.cli.policy_settings import add_settings, chosen_settings
 from wall_oss_ros.core import action_space
-from wall_oss_ros.core.errors import DatasetError, PolicyError, choices
+from wall_oss_ros.core.errors import DatasetError, PolicyError
 from wall_oss_ros.core.open_loop import DimensionFigures, column_figures, tool_figures
 from wall_oss_ros.core.policy import Policy
-from wall_oss_ros.core.settings import Settings, settings_of
 from wall_oss_ros.data.chosen_bags import chosen_bags
 from wall_oss_ros.data.episode_reader import RecordedEpisode, open_episode
 from wall_oss_ros.data.norm_stats import dimension_names
@@ -29,7 +28,7 @@ from wall_oss_ros.data.open_loop import OpenLoop, run_open_loop
 from wall_oss_ros.data.open_loop_plot import plot_open_loop
 from wall_oss_ros.data.reasons import grouped
 from wall_oss_ros.data.recorded_actions import SECOND_NS
-from wall_oss_ros.policies.registry import back_end, make_policy
+from wall_oss_ros.policies.registry import make_policy
 
 CSV_FILE = "open_loop.csv"
 # Lines with less than this in them are not worth printing [m, 1, rad, m/s].
@@ -43,13 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("bags", nargs="+", help="recorded episodes, or folders of them")
     add("--policy", default="wall_oss", help="policy back end")
     add("--checkpoint", default="", help="what the policy loads")
-    add(
-        "--set",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="setting of the back end, e.g. normalizer_key=my_robot; may be given several times",
-    )
+    add_settings(parser)
     add("--rows", type=int, default=0, help="rows of each chunk that count as followed; 0: half")
     add("--instruction", default="", help="another one than the recorded")
     add(
@@ -123,7 +116,7 @@ def _policy(options: argparse.Namespace, episodes: list[RecordedEpisode]) -> Pol
                 f"{episodes[0].path}; replay them one after the other"
             )
     policy = make_policy(
-        options.policy, contract, options.checkpoint, _settings(options.policy, options.set)
+        options.policy, contract, options.checkpoint, chosen_settings(options.policy, options.set)
     )
     if hasattr(policy, "observe_task"):
         raise PolicyError(
@@ -131,33 +124,6 @@ def _policy(options: argparse.Namespace, episodes: list[RecordedEpisode]) -> Pol
         )
     policy.load()
     return policy
-
-
-def _settings(name: str, given: list[str]) -> Settings | None:
-    kind = back_end(name).settings
-    if not given:
-        return None
-    known = {item.name: item for item in settings_of(kind)} if kind else {}
-    values: dict[str, Any] = {}
-    for assignment in given:
-        key, equals, text = assignment.partition("=")
-        if not equals or key not in known:
-            raise PolicyError(
-                f"--set {assignment}: expected NAME=VALUE with one of "
-                f"{choices(known) if known else 'no names: this policy has no settings'}"
-            )
-        value = yaml.safe_load(text) if text else ""
-        default = known[key].default
-        if isinstance(default, float) and isinstance(value, int):
-            value = float(value)
-        if not isinstance(value, type(default)):
-            raise PolicyError(
-                f"--set {assignment}: got {type(value).__name__}; expected "
-                f"{type(default).__name__} ({known[key].metadata['help']})"
-            )
-        values[key] = value
-    assert kind is not None  # an unknown name was refused
-    return kind(**values)
 
 
 def _figures(found: list[OpenLoop]) -> list[DimensionFigures]:

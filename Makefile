@@ -55,7 +55,7 @@ python:
 	  echo "error: $(PYTHON) is too old. Name a Python 3.10 to 3.13: PYTHON=python3.12 make ..."; exit 1; }
 
 demo: python ## simulated robot and all nodes: TASK=pick_cube COLOUR=red SECONDS=60 SEED=1 POLICY=scripted HEADLESS=1 VIEW=0
-	@$(BOOTSTRAP) --rendering --view $(if $(filter wall_oss,$(POLICY)),--model)
+	@$(BOOTSTRAP) --rendering --view $(if $(filter-out wall_oss,$(POLICY)),,--model)
 	@$(ENV) && exec wall-oss demo $(DEMO_OPTIONS)
 
 model: python ## adds torch and all else that policy:=wall_oss needs (CPU only: see README.md)

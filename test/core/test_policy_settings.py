@@ -1,4 +1,4 @@
-"""Pins: what is typed behind --set becomes a setting of the type that was declared, or a sentence."""
+"""Pins: what is typed behind --set becomes a setting of its declared type, or a sentence."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.system
 def test_a_recorded_demo_becomes_a_dataset_and_can_be_replayed(wall_oss, left_behind, tmp_path):
     episodes, film = tmp_path / "episodes", str(tmp_path / "film.webp")
     small = ("--headless", "--film", film, "--image-size", "64", "--seconds", "60")
-    shown = wall_oss("demo", *small, "--record", str(episodes))
+    shown = wall_oss("demo", *small, "--policy", "scripted", "--record", str(episodes))
     assert shown.returncode == 0, shown.stdout[-3000:] + shown.stderr
     (bag,) = (path for path in episodes.iterdir() if path.name != ".partial")
     record = read_record(bag)

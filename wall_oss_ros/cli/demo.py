@@ -15,6 +15,7 @@ from pathlib import Path
 from wall_oss_ros.bringup.graph import missing_for_viewing
 from wall_oss_ros.cli.recorded import recorded
 from wall_oss_ros.cli.session import InterruptedSessionError, session
+from wall_oss_ros.cli.shipped import Choice, policy_for
 from wall_oss_ros.core.errors import BringUpError
 from wall_oss_ros.core.executor import ExecutorStatus
 from wall_oss_ros.core.safety import Mode
@@ -29,7 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--colour", default="", help="colour the task names; 'any': by seed")
     parser.add_argument("--seed", type=int, default=0, help="seed of the scene")
     parser.add_argument("--seconds", type=float, default=90.0, help="give up after this long")
-    parser.add_argument("--policy", default="scripted", help="policy back end")
+    parser.add_argument(
+        "--policy",
+        default="",
+        help="policy back end (default: the learned one that comes along for the task, or else the "
+        "script)",
+    )
     parser.add_argument("--checkpoint", default="", help="what the policy loads")
     parser.add_argument("--image-size", type=int, default=448, help="camera pictures [px]")
     parser.add_argument("--film", default="log/demo.webp", help="film of a run without window")
@@ -62,13 +68,18 @@ def run(options: argparse.Namespace) -> int:
     display = not options.headless and bool(
         os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     )
+    chosen = Choice(options.policy or "wall_oss", options.checkpoint, "", "as asked")
+    if not options.policy and not options.checkpoint:
+        chosen = policy_for(options.task)
+        print(f"policy: {chosen.why}", flush=True)
     film = "" if display else str(Path(options.film).resolve())
     arguments = {
         "task": options.task,
         "colour": _colour(options),
         "seed": str(options.seed),
-        "policy": options.policy,
-        "checkpoint": options.checkpoint,
+        "policy": chosen.policy,
+        "checkpoint": chosen.checkpoint,
+        "params": chosen.params,
         "image_size": str(options.image_size),
         "window": str(display).lower(),
         "film": film,

@@ -13,14 +13,14 @@ from tqdm import tqdm
 from wall_oss_ros.cli.names import names_in
 from wall_oss_ros.core.contract import find_contract, load_contract
 from wall_oss_ros.core.errors import CheckpointError, DatasetError, ModelError
-from wall_oss_ros.data.dataset_reader import open_dataset
+from wall_oss_ros.data.dataset_reader import Dataset, open_dataset
 from wall_oss_ros.data.dataset_writer import TRAIN
 from wall_oss_ros.data.export import VALIDATION
 from wall_oss_ros.ros.locations import robots_folder
 
 try:
     import torch
-    from accelerate import Accelerator
+    from accelerate import Accelerator, DistributedDataParallelKwargs
 except ImportError as error:
     raise ModelError(f"{error}; pip install 'wall_oss_ros[model,train]'") from None
 
@@ -33,7 +33,7 @@ from wall_oss_ros.training.action_tokenizer import (
     train_action_tokenizer,
 )
 from wall_oss_ros.training.batches import Batches
-from wall_oss_ros.training.loop import LOG_FILE, Trainer
+from wall_oss_ros.training.loop import LOG_FILE, Trainer, state_of
 from wall_oss_ros.training.objective import Objective, ObjectiveSettings, compiled
 from wall_oss_ros.training.sample_cache import cached_samples
 from wall_oss_ros.training.settings import TrainSettings
@@ -128,13 +128,14 @@ def run(options: argparse.Namespace) -> int:
         raise ModelError(f"--beginnings: got {options.beginnings:g}; expected 0 to 1")
     if not 0.0 <= options.glances < 1.0:
         raise ModelError(f"--glances: got {options.glances:g}; expected 0 to below 1")
-    glances = options.glances if options.truth else 0.0
     if options.threads:
         torch.set_num_threads(options.threads)
     mixed = options.precision == "bfloat16" or (
         options.precision == "auto" and not options.checkpoint
     )
-    accelerator = Accelerator(mixed_precision="bf16" if mixed else "no")
+    # Where only some losses are wanted, parts of the model learn nothing, and that is meant so.
+    parts = DistributedDataParallelKwargs(find_unused_parameters=True)
+    accelerator = Accelerator(mixed_precision="bf16" if mixed else "no", kwargs_handlers=[parts])
     output = Path(options.output).expanduser().resolve()
     dataset = open_dataset(Path(options.dataset).expanduser())
     if options.text and not dataset.subtasks:
@@ -142,34 +143,21 @@ def run(options: argparse.Namespace) -> int:
             f"--text: got {options.text:g}, but {dataset.root} does not say what is to be done "
             "next; collect it anew, or leave --text out"
         )
-    start = _start(options, output)
-    model, config = start.model, start.model.config
-    processor = Processor(
-        start.tokenizer, config, ProcessorSettings(resolution=config.resolution, max_length=8192)
-    )
-    action, state = (s[start.key] for s in (model.normalizers.action, model.normalizers.state))
-    splits = dataset.splits or {TRAIN: range(len(dataset.episodes))}
-    found: dict[str, Batches] = {}
-    for name in (TRAIN, VALIDATION):
-        episodes = splits.get(name, range(0))
-        if not len(episodes):
-            continue
-        total = sum(dataset.episodes[number].length for number in episodes)
-        with tqdm(total=total, unit=" frames", desc=name, leave=False) as bar:
-
-            def advance(frames: int, bar: Any = bar) -> None:
-                bar.update(frames)
-
-            samples = cached_samples(output / CACHE, dataset, episodes, config, advance)
-        texts = _TEXTS if options.text else 0.0
-        shares = (settings.jitter, options.beginnings, glances, texts) if name == TRAIN else ()
-        found[name] = Batches(samples, processor, config, action, state, *shares)
-    if options.discrete:
-        # A checkpoint's tokens go on meaning what they mean; a model from scratch has none yet.
-        known = output if options.resume else start.folder if options.checkpoint else None
-        _tokenize(found, start, output, known, options.seed)
+    if options.resume:
+        state_of(output)
+    # What the first process writes the others read.
+    with accelerator.main_process_first():
+        first = accelerator.is_main_process
+        start = _start(options, dataset, output, first)
+        found = _batches(options, dataset, start, output / CACHE, settings.jitter)
+        if options.discrete:
+            # A checkpoint's tokens go on meaning what they mean; a model from scratch has none yet.
+            known = start.folder if options.checkpoint else None
+            if options.resume or not first:
+                known = output
+            _tokenize(found, start, output, known, options.seed)
     objective = Objective(
-        model,
+        start.model,
         ObjectiveSettings(
             draws=options.draws,
             truth=options.truth,
@@ -193,18 +181,18 @@ def run(options: argparse.Namespace) -> int:
         options.resume,
     )
     if accelerator.is_main_process:
-        count = sum(value.numel() for value in model.parameters())
+        count = sum(value.numel() for value in start.model.parameters())
         print(
             f"{count / 1e6:.2f} million parameters, {len(found[TRAIN].samples)} frames of "
-            f"{len(splits[TRAIN])} episodes; log: {output / LOG_FILE}",
+            f"{len(_splits(dataset)[TRAIN])} episodes; log: {output / LOG_FILE}",
             flush=True,
         )
     trainer.run(time.monotonic, _show)
     return 0
 
 
-def _start(options: argparse.Namespace, output: Path) -> Start:
-    dataset = open_dataset(Path(options.dataset).expanduser())
+def _start(options: argparse.Namespace, dataset: Dataset, output: Path, first: bool) -> Start:
+    """Return what training starts from; the first process writes what belongs to it."""
     cameras = names_in(options.cameras)
     key = load_contract(find_contract(options.robot, robots_folder())).model.normalizer_key
     key = key or "dataset"
@@ -212,8 +200,48 @@ def _start(options: argparse.Namespace, output: Path) -> Start:
         dtype = torch.float32 if options.precision == "float32" else torch.bfloat16
         folder = Path(options.checkpoint).expanduser()
         return from_checkpoint(dataset, folder, key, dtype, cameras)
-    tokens = ActionTokenizerSettings().vocabulary if options.discrete else 0
-    return from_scratch(dataset, options.size, cameras, output, key, options.seed, tokens)
+    return from_scratch(
+        dataset,
+        options.size,
+        cameras,
+        output,
+        key,
+        options.seed,
+        ActionTokenizerSettings().vocabulary if options.discrete else 0,
+        has_words=options.resume or not first,
+    )
+
+
+def _splits(dataset: Dataset) -> Mapping[str, range]:
+    return dataset.splits or {TRAIN: range(len(dataset.episodes))}
+
+
+def _batches(
+    options: argparse.Namespace, dataset: Dataset, start: Start, cache: Path, jitter: float
+) -> dict[str, Batches]:
+    """Return the batches of every split that has episodes."""
+    model, config = start.model, start.model.config
+    processor = Processor(
+        start.tokenizer, config, ProcessorSettings(resolution=config.resolution, max_length=8192)
+    )
+    action, state = (s[start.key] for s in (model.normalizers.action, model.normalizers.state))
+    glances = options.glances if options.truth else 0.0
+    texts = _TEXTS if options.text else 0.0
+    found: dict[str, Batches] = {}
+    for name in (TRAIN, VALIDATION):
+        episodes = _splits(dataset).get(name, range(0))
+        if not len(episodes):
+            continue
+        total = sum(dataset.episodes[number].length for number in episodes)
+        with tqdm(total=total, unit=" frames", desc=name, leave=False) as bar:
+
+            def advance(frames: int, bar: Any = bar) -> None:
+                bar.update(frames)
+
+            samples = cached_samples(cache, dataset, episodes, config, advance)
+        shares = (jitter, options.beginnings, glances, texts) if name == TRAIN else ()
+        found[name] = Batches(samples, processor, config, action, state, *shares)
+    return found
 
 
 def _tokenize(
@@ -240,7 +268,8 @@ def _tokenize(
         print(f"action tokenizer: trained in {time.monotonic() - begin:.0f} s", flush=True)
     else:
         tokenizer = ActionTokenizer.load(known)
-    tokenizer.save(output)
+    if known != output or not (output / TOKENIZER_FILE).is_file():
+        tokenizer.save(output)
     first, rows = start.tokenizer.size, start.model.config.vocab_size
     if first + tokenizer.vocabulary > rows:
         raise CheckpointError(

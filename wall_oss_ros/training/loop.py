@@ -90,9 +90,7 @@ class Trainer:
         self.progress = Progress()
         accelerator.register_for_checkpointing(self.average, self.progress)
         if resume:
-            if not (output / STATE_FOLDER).is_dir():
-                raise ModelError(f"no {output / STATE_FOLDER} to go on from; leave --resume out")
-            accelerator.load_state(str(output / STATE_FOLDER))
+            accelerator.load_state(str(state_of(output)))
         elif accelerator.is_main_process:
             output.mkdir(parents=True, exist_ok=True)
             with (output / LOG_FILE).open("w", newline="", encoding="utf-8") as file:
@@ -151,10 +149,13 @@ class Trainer:
         accelerator.save_state(str(self._output / STATE_FOLDER))
 
     def _done(self, seconds: float) -> float:
-        """Return how much of the training is over, 0 to 1."""
+        """Return how much of the training is over, 0 to 1; the same in all processes."""
         done = self.progress.step / self._settings.steps
         if self._settings.minutes:
             done = max(done, seconds / (60.0 * self._settings.minutes))
+            # Clocks differ, and a process that ended alone would let the others wait for ever.
+            told = torch.tensor([done], device=self._accelerator.device, dtype=torch.float64)
+            done = float(self._accelerator.gather(told).max())
         return done
 
     def _update(self) -> dict[str, float]:
@@ -216,6 +217,18 @@ class Trainer:
                 {name: f"{value:.6g}" for name, value in full.items()}
             )
         report(full)
+
+
+def state_of(output: Path) -> Path:
+    """Return the folder from which a training goes on.
+
+    Raises:
+        ModelError: if there is none.
+    """
+    folder = output / STATE_FOLDER
+    if not folder.is_dir():
+        raise ModelError(f"no {folder} to go on from; leave --resume out")
+    return folder
 
 
 def _attention(device: torch.device) -> AbstractContextManager[Any]:

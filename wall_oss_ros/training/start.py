@@ -48,6 +48,7 @@ def from_scratch(
     key: str,
     seed: int,
     action_tokens: int = 0,
+    has_words: bool = False,
 ) -> Start:
     """Return a model of random weights; its vocabulary is trained on the dataset's instructions.
 
@@ -59,6 +60,8 @@ def from_scratch(
         key: of the statistics, as robots will ask for them.
         seed: of the weights.
         action_tokens: how many discrete action tokens there shall be.
+        has_words: whether the vocabulary is in the folder already, of another process or of the
+            training that goes on.
 
     Raises:
         CheckpointError: for an unknown size.
@@ -71,8 +74,9 @@ def from_scratch(
     if missing:
         raise DatasetError(f"{dataset.root} has no {choices(missing)}; it has {choices(there)}")
     cameras = tuple(cameras) or tuple(there)
-    output.mkdir(parents=True, exist_ok=True)
-    write_vocabulary(output, (*dataset.tasks, *dataset.subtasks), cameras)
+    if not has_words:
+        output.mkdir(parents=True, exist_ok=True)
+        write_vocabulary(output, (*dataset.tasks, *dataset.subtasks), cameras)
     tokenizer = Tokenizer.load(output)
     stats = _statistics(dataset)
     config = replace(

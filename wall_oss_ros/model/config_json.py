@@ -34,6 +34,8 @@ def config_json(config: ModelConfig) -> dict[str, Any]:
         "rope_scaling": {"type": "mrope", "mrope_section": list(config.mrope_section)},
         "use_sliding_window": False,
         "tie_word_embeddings": config.tied_head,
+        # None begins a prompt; left out, readers take that of the published vocabulary.
+        "bos_token_id": None,
         "eos_token_id": config.eos_token_id,
         "vision_start_token_id": config.vision_start_token_id,
         "image_token_id": config.image_token_id,

@@ -24,6 +24,7 @@ def test_texts_stay_texts_and_whole_numbers_serve_where_others_are_meant() -> No
     ("assignment", "sentence"),
     [
         ("steps=true", "got bool; expected int"),
+        ("steps=[", "got str; expected int"),
         ("steps=", "got NoneType; expected int"),
         ("fade_s=yes", "got bool; expected float"),
         ("steps=0", "steps: got 0; expected 1 to 100"),

@@ -52,8 +52,11 @@ def chosen_settings(name: str, given: Sequence[str]) -> Settings | None:
                 f"{choices(known) if known else 'no names: this policy has no settings'}"
             )
         default = known[key].default
-        # YAML would make False of a text such as "off".
-        value = text if isinstance(default, str) else yaml.safe_load(text)
+        try:
+            # YAML would make False of a text such as "off".
+            value = text if isinstance(default, str) else yaml.safe_load(text)
+        except yaml.YAMLError:
+            value = text
         if type(default) is float and type(value) is int:
             value = float(value)
         if type(value) is not type(default):

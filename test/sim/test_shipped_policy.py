@@ -16,8 +16,8 @@ from wall_oss_ros.evaluation.evaluate import Candidate, evaluate
 from wall_oss_ros.policies.wall_oss_settings import WallOssSettings
 
 ROBOT = Path(__file__).parents[2] / "config" / "robots" / "tiago_pro_sim.yaml"
-# Of seeds that nobody trained on. docs/skill.md has fifty; these say whether it still works at all.
-SEEDS = range(1000, 1005)
+# Seeds that nobody trained on. docs/skill.md has fifty; these say whether it still works at all.
+SEEDS = {TOLD: range(1000, 1008), OTHER: range(1000, 1004)}
 
 
 def _settings(folder: Path) -> WallOssSettings:
@@ -32,7 +32,9 @@ def outcomes() -> list[Outcome]:
     assert folder is not None
     candidate = Candidate(ROBOT, "wall_oss", str(folder), _settings(folder))
     cases = [
-        Case("pick_cube", seed, control, limit_s=8.0) for control in (TOLD, OTHER) for seed in SEEDS
+        Case("pick_cube", seed, control, limit_s=8.0)
+        for control, seeds in SEEDS.items()
+        for seed in seeds
     ]
     return list(evaluate(candidate, cases, frozenset(), workers=1))
 
@@ -42,9 +44,9 @@ def test_it_lifts_the_cube_that_is_named_and_leaves_it_where_another_is(
 ) -> None:
     told, other = (
         np.mean([each.progress for each in outcomes if each.case.control == control])
-        for control in (TOLD, OTHER)
+        for control in SEEDS
     )
-    assert told >= 60.0 and other <= 30.0
+    assert told >= 50.0 and other <= 25.0
 
 
 def test_no_chunk_is_missing_and_safety_revokes_nothing(outcomes: list[Outcome]) -> None:

@@ -82,6 +82,19 @@ def test_the_same_moment_gives_the_same_picture(robot: SimRobot, cameras: SimCam
     assert all(np.array_equal(first[name], second[name]) for name in NAMES)
 
 
+def test_an_episode_looks_the_same_whatever_was_before_it(
+    robot: SimRobot, cameras: SimCameras
+) -> None:
+    seen = []
+    for _ in range(2):
+        robot.reset(seed=5)
+        for _ in range(10):
+            robot.step()
+        seen.append(cameras.render(robot.snapshot()))
+    for name, picture in seen[0].items():
+        assert np.array_equal(picture, seen[1][name])
+
+
 def test_a_snapshot_is_the_moment_it_was_taken(robot: SimRobot, cameras: SimCameras) -> None:
     snapshot = robot.snapshot()
     before = cameras.render(snapshot)

@@ -30,7 +30,8 @@ class SimCameras:
         model: the compiled world (``SimRobot.model``).
         names: cameras, e.g. those of the contract.
         px: width and height of the pictures [px].
-        seed: of the noise; the same seed, camera and stamp give the same picture.
+        seed: of the noise; the same seed, camera and time since the reset give the same noise, so
+            that an episode does not depend on those before it.
 
     Raises:
         SimulationError: for an unknown camera, a size out of range, or no way to draw.
@@ -59,7 +60,7 @@ class SimCameras:
         images = {}
         for index, name in enumerate(self._names):
             image = self._renderer.draw(self._data, name)
-            self._add_noise(image, snapshot.stamp_ns, index)
+            self._add_noise(image, snapshot.episode_ns, index)
             images[name] = image
         return images
 
@@ -110,8 +111,8 @@ class SimCameras:
         mujoco.mj_comPos(self._model, data)
         mujoco.mj_camlight(self._model, data)
 
-    def _add_noise(self, image: Image, stamp_ns: int, index: int) -> None:
-        rng = np.random.default_rng((self._seed, stamp_ns, index))
+    def _add_noise(self, image: Image, time_ns: int, index: int) -> None:
+        rng = np.random.default_rng((self._seed, time_ns, index))
         start = int(rng.integers(_NOISE_TABLE))
         flat = image.reshape(-1)
         np.minimum(flat, 255 - _NOISE_TOP, out=flat)  # room, so that no pixel wraps around

@@ -54,12 +54,14 @@ class Snapshot:
 
     Attributes:
         stamp_ns: simulated time [ns].
+        episode_ns: of it, since the scene was reset [ns].
         qpos: (nq,) positions of the whole world.
         mocap_pos: (nmocap, 3) [m].
         mocap_quat: (nmocap, 4) w, x, y, z.
     """
 
     stamp_ns: int
+    episode_ns: int
     qpos: Array
     mocap_pos: Array
     mocap_quat: Array
@@ -209,7 +211,11 @@ class SimRobot:
         """Return a copy of what a renderer needs."""
         data = self._data
         return Snapshot(
-            self.time_ns, data.qpos.copy(), data.mocap_pos.copy(), data.mocap_quat.copy()
+            self.time_ns,
+            self.time_ns - self._start_tick * round(self.dt_s * NANOSECONDS),
+            data.qpos.copy(),
+            data.mocap_pos.copy(),
+            data.mocap_quat.copy(),
         )
 
     def task_state(self) -> TaskState:

@@ -16,7 +16,7 @@ from recorded_robot import RecordedRobot
 pytest.importorskip("accelerate", reason="training needs the 'train' extra")
 pytest.importorskip("tokenizers", reason="training needs the 'model' extra")
 
-from wall_oss_ros.cli import train
+from wall_oss_ros.cli import train_inputs
 from wall_oss_ros.cli.main import main
 from wall_oss_ros.data.export import export
 from wall_oss_ros.data.export_episode import ExportSettings
@@ -51,7 +51,7 @@ def test_an_exported_dataset_trains_a_checkpoint_and_the_training_goes_on(
 ) -> None:
     # A good tokenizer takes minutes.
     quick = partial(ActionTokenizerSettings, steps=5)
-    monkeypatch.setattr(train, "ActionTokenizerSettings", quick)
+    monkeypatch.setattr(train_inputs, "ActionTokenizerSettings", quick)
     output = tmp_path / "model"
     common = ["train", str(dataset), "--output", str(output), *TWO_STEPS]
     assert main([*common, "--discrete", "0.01", "--insulate"]) == 0

@@ -6,17 +6,11 @@ import argparse
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from tqdm import tqdm
-
-from wall_oss_ros.cli.names import names_in
-from wall_oss_ros.core.contract import find_contract, load_contract
-from wall_oss_ros.core.errors import CheckpointError, DatasetError, ModelError
-from wall_oss_ros.data.dataset_reader import Dataset, open_dataset
+from wall_oss_ros.core.errors import DatasetError, ModelError
+from wall_oss_ros.data.dataset_reader import open_dataset
 from wall_oss_ros.data.dataset_writer import TRAIN
 from wall_oss_ros.data.export import VALIDATION
-from wall_oss_ros.ros.locations import robots_folder
 
 try:
     import torch
@@ -24,23 +18,13 @@ try:
 except ImportError as error:
     raise ModelError(f"{error}; pip install 'wall_oss_ros[model,train]'") from None
 
+from wall_oss_ros.cli.train_inputs import batches_of, splits_of, starting_model, tokenize
 from wall_oss_ros.model.layers import call
-from wall_oss_ros.model.processor import Processor, ProcessorSettings
-from wall_oss_ros.training.action_tokenizer import (
-    TOKENIZER_FILE,
-    ActionTokenizer,
-    ActionTokenizerSettings,
-    train_action_tokenizer,
-)
-from wall_oss_ros.training.batches import Batches
 from wall_oss_ros.training.loop import LOG_FILE, Trainer, state_of
 from wall_oss_ros.training.objective import Objective, ObjectiveSettings, compiled
-from wall_oss_ros.training.sample_cache import cached_samples
 from wall_oss_ros.training.settings import TrainSettings
-from wall_oss_ros.training.start import Start, from_checkpoint, from_scratch
 
 CACHE = "samples"  # in the output folder
-_TEXTS = 0.25  # share of observations that are asked for words, too
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -144,18 +128,14 @@ def run(options: argparse.Namespace) -> int:
             "next; collect it anew, or leave --text out"
         )
     if options.resume:
-        state_of(output)
+        state_of(output)  # said before anything is read
     # What the first process writes the others read.
     with accelerator.main_process_first():
         first = accelerator.is_main_process
-        start = _start(options, dataset, output, first)
-        found = _batches(options, dataset, start, output / CACHE, settings.jitter)
+        start = starting_model(options, dataset, output, first)
+        found = batches_of(options, dataset, start, output / CACHE)
         if options.discrete:
-            # A checkpoint's tokens go on meaning what they mean; a model from scratch has none yet.
-            known = start.folder if options.checkpoint else None
-            if options.resume or not first:
-                known = output
-            _tokenize(found, start, output, known, options.seed)
+            tokenize(options, found, start, output, first)
     objective = Objective(
         start.model,
         ObjectiveSettings(
@@ -184,100 +164,11 @@ def run(options: argparse.Namespace) -> int:
         count = sum(value.numel() for value in start.model.parameters())
         print(
             f"{count / 1e6:.2f} million parameters, {len(found[TRAIN].samples)} frames of "
-            f"{len(_splits(dataset)[TRAIN])} episodes; log: {output / LOG_FILE}",
+            f"{len(splits_of(dataset)[TRAIN])} episodes; log: {output / LOG_FILE}",
             flush=True,
         )
     trainer.run(time.monotonic, _show)
     return 0
-
-
-def _start(options: argparse.Namespace, dataset: Dataset, output: Path, first: bool) -> Start:
-    """Return what training starts from; the first process writes what belongs to it."""
-    cameras = names_in(options.cameras)
-    key = load_contract(find_contract(options.robot, robots_folder())).model.normalizer_key
-    key = key or "dataset"
-    if options.checkpoint:
-        dtype = torch.float32 if options.precision == "float32" else torch.bfloat16
-        folder = Path(options.checkpoint).expanduser()
-        return from_checkpoint(dataset, folder, key, dtype, cameras)
-    return from_scratch(
-        dataset,
-        options.size,
-        cameras,
-        output,
-        key,
-        options.seed,
-        ActionTokenizerSettings().vocabulary if options.discrete else 0,
-        has_words=options.resume or not first,
-    )
-
-
-def _splits(dataset: Dataset) -> Mapping[str, range]:
-    return dataset.splits or {TRAIN: range(len(dataset.episodes))}
-
-
-def _batches(
-    options: argparse.Namespace, dataset: Dataset, start: Start, cache: Path, jitter: float
-) -> dict[str, Batches]:
-    """Return the batches of every split that has episodes."""
-    model, config = start.model, start.model.config
-    processor = Processor(
-        start.tokenizer, config, ProcessorSettings(resolution=config.resolution, max_length=8192)
-    )
-    action, state = (s[start.key] for s in (model.normalizers.action, model.normalizers.state))
-    glances = options.glances if options.truth else 0.0
-    texts = _TEXTS if options.text else 0.0
-    found: dict[str, Batches] = {}
-    for name in (TRAIN, VALIDATION):
-        episodes = _splits(dataset).get(name, range(0))
-        if not len(episodes):
-            continue
-        total = sum(dataset.episodes[number].length for number in episodes)
-        with tqdm(total=total, unit=" frames", desc=name, leave=False) as bar:
-
-            def advance(frames: int, bar: Any = bar) -> None:
-                bar.update(frames)
-
-            samples = cached_samples(cache, dataset, episodes, config, advance)
-        shares = (jitter, options.beginnings, glances, texts) if name == TRAIN else ()
-        found[name] = Batches(samples, processor, config, action, state, *shares)
-    return found
-
-
-def _tokenize(
-    found: Mapping[str, Batches], start: Start, output: Path, known: Path | None, seed: int
-) -> None:
-    """Give all batches discrete action tokens, and keep their tokenizer.
-
-    Args:
-        found: batches by split.
-        start: the model and its words.
-        output: folder of the checkpoint.
-        known: folder whose tokenizer is taken, where it has one; else one is trained.
-        seed: of a new one.
-
-    Raises:
-        CheckpointError: if the tokenizer cannot be read, or the model has too few rows for it.
-    """
-    train = found[TRAIN]
-    if known is None or not (known / TOKENIZER_FILE).is_file():
-        begin = time.monotonic()
-        tokenizer = train_action_tokenizer(
-            train.whole_chunks(), train.columns, ActionTokenizerSettings(), seed
-        )
-        print(f"action tokenizer: trained in {time.monotonic() - begin:.0f} s", flush=True)
-    else:
-        tokenizer = ActionTokenizer.load(known)
-    if known != output or not (output / TOKENIZER_FILE).is_file():
-        tokenizer.save(output)
-    first, rows = start.tokenizer.size, start.model.config.vocab_size
-    if first + tokenizer.vocabulary > rows:
-        raise CheckpointError(
-            f"{tokenizer.vocabulary} action tokens behind {first} words need as many rows; the "
-            f"model's embedding has {rows}"
-        )
-    for batches in found.values():
-        batches.tokenize(tokenizer, first)
 
 
 def _show(row: Mapping[str, float]) -> None:

@@ -28,7 +28,7 @@ def test_texts_stay_texts_and_whole_numbers_serve_where_others_are_meant() -> No
         ("steps=", "got NoneType; expected int"),
         ("fade_s=yes", "got bool; expected float"),
         ("steps=0", "steps: got 0; expected 1 to 100"),
-        ("continuation=perhaps", "expected one of 'guided', 'off'"),
+        ("continuation=perhaps", "expected one of 'auto', 'guided', 'inpainted'"),
         ("steps", "expected NAME=VALUE"),
     ],
 )

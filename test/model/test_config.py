@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wall_oss_ros.core.errors import CheckpointError
-from wall_oss_ros.model.config import PUBLISHED, ExpertConfig, ModelConfig
+from wall_oss_ros.model.config import CONTINUATIONS, PUBLISHED, ExpertConfig, ModelConfig
 from wall_oss_ros.model.config_file import config_from
+from wall_oss_ros.model.config_json import config_json
 
 JUNK = st.none() | st.booleans() | st.integers(-3, 3) | st.floats() | st.text(max_size=3)
 JUNK |= st.lists(st.integers(-3, 3), max_size=3) | st.dictionaries(st.text(max_size=3), st.none())
@@ -126,6 +127,14 @@ def test_dim_inputs_has_the_last_word_on_the_width_of_an_expert() -> None:
     assert config_from(given).experts[1] == ExpertConfig(64, 48)
 
 
+@pytest.mark.parametrize("continuation", CONTINUATIONS)
+def test_a_file_may_say_how_its_chunks_are_best_continued(continuation: str) -> None:
+    assert config_from(AS_PUBLISHED).continuation == "off"
+    config = config_from({**AS_PUBLISHED, "continuation": continuation})
+    assert config.continuation == continuation
+    assert config_from(config_json(config)).continuation == continuation
+
+
 def test_the_end_of_text_may_be_a_list() -> None:
     assert config_from({**content(), "eos_token_id": [7, 8]}).eos_token_id == 7
 
@@ -176,6 +185,8 @@ def test_a_missing_size_is_named(key: str) -> None:
         ("noise_scheduler", {"s": float("nan")}),
         ("causal_action_attention_mask", "false"),
         ("use_x_pred", 1),
+        ("continuation", "perhaps"),
+        ("continuation", ["guided"]),
     ],
 )
 def test_what_cannot_be_is_refused(key: str, value: object) -> None:

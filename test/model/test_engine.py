@@ -252,7 +252,11 @@ def continuation(delay: int, guidance: Guidance | None, rows: int = 5) -> Contin
     return Continuation(torch.rand(1, rows, 26, generator=draw) - 0.5, delay, guidance)
 
 
-@pytest.mark.parametrize("guidance", [None, Guidance()], ids=["hard prefix", "guided"])
+@pytest.mark.parametrize(
+    "guidance",
+    [None, Guidance(), Guidance(gradient=False)],
+    ids=["hard prefix", "guided", "inpainted"],
+)
 def test_a_recorded_program_goes_on_from_another_chunk_as_the_model_does(
     model: WallOssModel, guidance: Guidance | None
 ) -> None:
@@ -276,8 +280,11 @@ def test_a_recorded_program_goes_on_from_another_chunk_as_the_model_does(
     assert engine.kind == "graphs"
 
 
-def test_guidance_brings_the_chunk_nearer_to_the_old_one(model: WallOssModel) -> None:
-    inputs, going_on = make_inputs(model, 15), continuation(2, Guidance())
+@pytest.mark.parametrize("gradient", [True, False])
+def test_guidance_brings_the_chunk_nearer_to_the_old_one(
+    model: WallOssModel, gradient: bool
+) -> None:
+    inputs, going_on = make_inputs(model, 15), continuation(2, Guidance(gradient=gradient))
     engine = Engine(model, "eager", steps=10)
 
     def distance(chunk: torch.Tensor) -> float:
@@ -292,7 +299,7 @@ def test_nothing_to_go_on_from_is_plain_generation(model: WallOssModel) -> None:
     inputs = make_inputs(model, 16)
     engine = Engine(model, "eager", steps=STEPS)
     plain = engine.generate(inputs).normalized
-    for guidance in (None, Guidance()):
+    for guidance in (None, Guidance(), Guidance(gradient=False)):
         empty = continuation(0, guidance, rows=0)
         assert torch.equal(engine.generate(inputs, continuation=empty).normalized, plain)
 

@@ -32,6 +32,7 @@ from wall_oss_ros.model.rtc import (
 HORIZON = 8
 EVERY_ROW = Guidance("ones")
 schedules = pytest.mark.parametrize("schedule", list(SCHEDULES))
+both = pytest.mark.parametrize("gradient", [True, False], ids=["gradient", "replaced"])
 Change = Callable[[Velocity], Velocity]
 
 
@@ -97,17 +98,20 @@ def test_the_harness_generates_what_the_model_generates() -> None:
     assert torch.equal(flow().chunk(), flow().answer)
 
 
+@both
 @schedules
-def test_without_rows_guidance_changes_nothing(schedule: str) -> None:
-    chunk = flow().chunk(pull(old_rows(0), 0, Guidance(schedule)))
+def test_without_rows_guidance_changes_nothing(schedule: str, gradient: bool) -> None:
+    chunk = flow().chunk(pull(old_rows(0), 0, Guidance(schedule, gradient=gradient)))
     assert torch.equal(chunk, flow().answer)
 
 
-def test_without_weight_guidance_changes_nothing_and_reads_nothing() -> None:
+@both
+def test_without_weight_guidance_changes_nothing_and_reads_nothing(gradient: bool) -> None:
     nothing = torch.full((1, HORIZON, 26), math.nan)
-    assert torch.equal(flow().chunk(pull(nothing, 0, Guidance("zeros"))), flow().answer)
-    chunk = flow().chunk(pull(old_rows(), 0, Guidance("ones", max_weight=0.0)))
+    chunk = flow().chunk(pull(nothing, 0, Guidance("zeros", gradient=gradient)))
     assert torch.equal(chunk, flow().answer)
+    weightless = Guidance("ones", max_weight=0.0, gradient=gradient)
+    assert torch.equal(flow().chunk(pull(old_rows(), 0, weightless)), flow().answer)
 
 
 def test_without_committed_rows_a_hard_prefix_changes_nothing() -> None:
@@ -193,9 +197,10 @@ def test_the_weight_suits_data_that_spread_less_than_the_whole_range(
     assert weight == pytest.approx(min((1.0 - time) / (time * r2), 1e6), rel=1e-6)
 
 
+@both
 @pytest.mark.parametrize("time", [0.0, 1e-30, 0.5, 1.0 - 1e-7, 1.0])
-def test_a_guided_velocity_is_finite_at_every_time(time: float) -> None:
-    velocity = pull(old_rows())(flow().velocity)
+def test_a_guided_velocity_is_finite_at_every_time(time: float, gradient: bool) -> None:
+    velocity = pull(old_rows(), 0, Guidance("ones", gradient=gradient))(flow().velocity)
     assert torch.isfinite(velocity(flow().noise, torch.tensor(time))).all()
 
 
@@ -253,41 +258,49 @@ def test_the_model_itself_gives_the_gradient() -> None:
 # Guidance
 
 
+@both
 @schedules
-def test_a_guided_chunk_is_nearer_to_the_rows_that_are_committed(schedule: str) -> None:
-    chunk = flow().chunk(pull(old_rows(), 3, Guidance(schedule)))
+def test_a_guided_chunk_is_nearer_to_the_rows_that_are_committed(
+    schedule: str, gradient: bool
+) -> None:
+    chunk = flow().chunk(pull(old_rows(), 3, Guidance(schedule, gradient=gradient)))
     committed = old_rows(3)
     assert distance(chunk, committed) < 0.5 * distance(flow().answer, committed)
 
 
-def test_the_larger_the_weight_the_nearer() -> None:
-    far = [
-        distance(flow().chunk(pull(old_rows(), 4, Guidance("exp", beta))), old_rows(4))
-        for beta in (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
-    ]
+@both
+def test_the_larger_the_weight_the_nearer(gradient: bool) -> None:
+    far = []
+    for beta in (0.0, 0.5, 1.0, 2.0, 5.0, 10.0):
+        guidance = Guidance("exp", beta, gradient=gradient)
+        far.append(distance(flow().chunk(pull(old_rows(), 4, guidance)), old_rows(4)))
     assert far == sorted(far, reverse=True)
 
 
-def test_no_step_corrects_by_more_than_the_bound() -> None:
+@both
+def test_no_step_corrects_by_more_than_the_bound(gradient: bool) -> None:
     x, velocity = flow().noise, flow().velocity
+    one, three = (Guidance("ones", weight, gradient=gradient) for weight in (1.0, 3.0))
     for time in (0.0, 0.1, 0.5, 0.9, 1.0):
         when = torch.tensor(time)
         with torch.no_grad():
             plain = velocity(x, when)
-            unit = pull(old_rows(), 0, Guidance("ones", 1.0))(velocity)(x, when) - plain  # weight 1
-            bounded = pull(old_rows(), 0, Guidance("ones", 3.0))(velocity)(x, when) - plain
+            unit = pull(old_rows(), 0, one)(velocity)(x, when) - plain  # weight 1
+            bounded = pull(old_rows(), 0, three)(velocity)(x, when) - plain
         assert bounded.norm() <= 3.0 * unit.norm() * (1 + 1e-4)
 
 
-def test_masked_dimensions_slide_as_without_guidance() -> None:
-    chunk = flow().chunk(pull(old_rows()))
+@both
+def test_masked_dimensions_slide_as_without_guidance(gradient: bool) -> None:
+    chunk = flow().chunk(pull(old_rows(), 0, Guidance("ones", gradient=gradient)))
     masked = flow().mask == 0
     assert masked.any()
     assert torch.equal(chunk[masked], flow().answer[masked])
 
 
-def test_rows_of_no_weight_are_not_read() -> None:
-    guidance = Guidance("exp", overlap_end=5)
+@both
+def test_rows_of_no_weight_are_not_read(gradient: bool) -> None:
+    guidance = Guidance("exp", overlap_end=5, gradient=gradient)
     filled = torch.full((1, HORIZON, 26), math.nan)
     filled[:, :5] = old_rows(5)
     expected = flow().chunk(pull(old_rows(5), 2, guidance))
@@ -295,15 +308,58 @@ def test_rows_of_no_weight_are_not_read() -> None:
     assert torch.equal(flow().chunk(pull(filled, 2, guidance)), expected)
 
 
+@given(st.floats(0.01, 0.99), st.floats(0.01, 3.0))
+def test_for_independent_normal_numbers_both_kinds_are_the_same(time: float, spread: float) -> None:
+    """The flow of such data in closed form; path_flow.py in cli/bench derives it."""
+    draw = torch.Generator().manual_seed(5)
+    mean, x, rows = torch.randn(3, 1, 4, 3, generator=draw, dtype=torch.float64)
+    weights = torch.rand(1, 4, 3, generator=draw, dtype=torch.float64)
+    mask, when = torch.ones_like(mean), torch.tensor(time, dtype=torch.float64)
+
+    def velocity(x: Tensor, t: Tensor) -> Tensor:
+        variance = (1 - t) ** 2 + (spread * t) ** 2
+        return mean + (t * spread**2 - (1 - t)) / variance * (x - t * mean)
+
+    one, other = (
+        pulled(velocity, rows, weights, mask, Guidance("ones", 1e9, spread, gradient=gradient))
+        for gradient in (True, False)
+    )
+    torch.testing.assert_close(one(x, when), other(x, when), rtol=1e-6, atol=1e-6)
+
+
+def test_replaced_rows_end_where_they_are_bound_to_and_softly_bound_ones_between() -> None:
+    """The last step goes all the way; the times of this model end a thousandth before 1."""
+    draw = torch.Generator().manual_seed(6)
+    velocity, mask = flow().velocity, flow().mask
+    weights = torch.rand(mask.shape, generator=draw) * mask
+    last = flow().when[-2]
+    x = torch.randn(mask.shape, generator=draw)
+    with torch.no_grad():
+        end = x + (1.0 - last) * velocity(x, last)
+        to_rows = pulled(velocity, old_rows(), weights, mask, Guidance(gradient=False))
+        reached = x + (1.0 - last) * to_rows(x, last)
+    torch.testing.assert_close(reached, torch.lerp(end, old_rows(), weights), atol=1e-5, rtol=0.0)
+
+
+def test_free_rows_follow_replaced_ones() -> None:
+    guidance = Guidance("zeros", gradient=False)
+    chunks = [flow().chunk(pull(rows, 3, guidance)) for rows in (old_rows(), -old_rows())]
+    assert not torch.allclose(chunks[0][:, 3:], chunks[1][:, 3:], atol=1e-4)
+
+
 def test_guidance_leaves_no_gradients_behind() -> None:
     velocity = pull(old_rows())(flow().velocity)
     assert not velocity(flow().noise, torch.tensor(0.5)).requires_grad
 
 
-def test_guidance_says_that_inference_mode_forbids_it() -> None:
+def test_a_gradient_says_that_inference_mode_forbids_it_and_without_one_it_is_allowed() -> None:
     velocity = pull(old_rows())(flow().velocity)
     with torch.inference_mode(), pytest.raises(ModelError, match="use torch.no_grad"):
         velocity(flow().noise, torch.tensor(0.5))
+    with torch.inference_mode():
+        pull(old_rows(), 0, Guidance(gradient=False))(flow().velocity)(
+            flow().noise, torch.tensor(0.5)
+        )
 
 
 # A hard prefix

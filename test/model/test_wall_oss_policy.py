@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,10 +22,11 @@ from wall_oss_ros.core.contract import RobotContract, load_contract
 from wall_oss_ros.core.errors import PolicyError, WallOssError
 from wall_oss_ros.core.observation import Observation
 from wall_oss_ros.core.policy import PlanAware
+from wall_oss_ros.model import config as model_config
 from wall_oss_ros.model.engine import KINDS
 from wall_oss_ros.policies.registry import make_policy
 from wall_oss_ros.policies.wall_oss import WallOssPolicy
-from wall_oss_ros.policies.wall_oss_settings import ENGINES, WallOssSettings
+from wall_oss_ros.policies.wall_oss_settings import CONTINUATIONS, ENGINES, WallOssSettings
 
 ROBOTS = Path(__file__).parents[2] / "config" / "robots"
 QUICK = WallOssSettings(steps=2, resolution=56, engine="eager")
@@ -60,8 +63,9 @@ def seen(contract: RobotContract, after_ns: int = 0) -> Observation:
     return replace(scene, cameras=cameras)
 
 
-def test_the_engines_are_those_of_the_model() -> None:
+def test_engines_and_continuations_are_those_of_the_model() -> None:
     assert ENGINES == KINDS
+    assert CONTINUATIONS == ("auto", *model_config.CONTINUATIONS)
 
 
 def test_its_answer_is_a_chunk_of_this_robot(contract: RobotContract, checkpoint: Path) -> None:
@@ -151,7 +155,7 @@ def two_rows_on(chunk: ActionChunk, contract: RobotContract) -> Observation:
     return replace(later, state=chunk.actions[1])
 
 
-@pytest.mark.parametrize("mode", ["prefix", "guided"])
+@pytest.mark.parametrize("mode", ["prefix", "guided", "inpainted"])
 def test_a_chunk_goes_on_from_what_the_executor_follows(
     contract: RobotContract, checkpoint: Path, mode: str
 ) -> None:
@@ -166,6 +170,27 @@ def test_a_chunk_goes_on_from_what_the_executor_follows(
     second = published(policy, two_rows_on(first, contract), contract, 2)
     assert second.frozen_prefix == 3  # 0.13 s in rows of 0.05 s
     np.testing.assert_allclose(second.actions[:3], joined[2:5], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("says", "told", "committed"),
+    [(None, "auto", 0), ("prefix", "auto", 3), ("prefix", "off", 0), (None, "prefix", 3)],
+)
+def test_how_it_goes_on_is_as_it_is_told_or_else_as_the_checkpoint_says(
+    contract: RobotContract,
+    checkpoint: Path,
+    tmp_path: Path,
+    says: str | None,
+    told: str,
+    committed: int,
+) -> None:
+    folder = shutil.copytree(checkpoint, tmp_path / "model")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "continuation": says}))
+    policy = loaded(contract, folder, replace(QUICK, continuation=told))
+    first = published(policy, seen(contract), contract, 1)
+    policy.committed(taken(first))
+    assert published(policy, two_rows_on(first, contract), contract, 2).frozen_prefix == committed
 
 
 def test_behind_the_committed_rows_a_chunk_leaves_the_running_motion_gradually(

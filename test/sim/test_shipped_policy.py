@@ -6,31 +6,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 
 pytest.importorskip("torch", reason="the learned policy needs the 'model' extra")
 
 from wall_oss_ros.cli.shipped import policy_for, shipped_checkpoint
 from wall_oss_ros.evaluation.episode import OTHER, TOLD, Case, Outcome
 from wall_oss_ros.evaluation.evaluate import Candidate, evaluate
-from wall_oss_ros.policies.wall_oss_settings import WallOssSettings
 
 ROBOT = Path(__file__).parents[2] / "config" / "robots" / "tiago_pro_sim.yaml"
 # Seeds that nobody trained on. docs/skill.md has fifty; these say whether it still works at all.
 SEEDS = {TOLD: range(1000, 1008), OTHER: range(1000, 1004)}
 
 
-def _settings(folder: Path) -> WallOssSettings:
-    """As the policy node is told to run it."""
-    params = yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8"))
-    return WallOssSettings(**params["/**/policy"]["ros__parameters"]["wall_oss"])
-
-
 @pytest.fixture(scope="module")
 def outcomes() -> list[Outcome]:
     folder = shipped_checkpoint("pick_cube")
     assert folder is not None
-    candidate = Candidate(ROBOT, "wall_oss", str(folder), _settings(folder))
+    candidate = Candidate(ROBOT, "wall_oss", str(folder))
     cases = [
         Case("pick_cube", seed, control, limit_s=8.0)
         for control, seeds in SEEDS.items()

@@ -23,8 +23,8 @@ def test_the_scripted_policy_picks_up_the_red_cube_and_the_figures_are_printed(
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr
     last = next(line for line in reversed(result.stdout.splitlines()) if "progress" in line)
     figures = re.search(
-        r"task progress 100/100 .* observations ([\d.]+) Hz, chunks ([\d.]+) Hz, "
-        r"commands ([\d.]+) Hz, real-time factor ([\d.]+)",
+        r"task progress 100/100 .* observations ([\d.]+) Hz, chunks ([\d.]+) Hz "
+        r"\(inference p50 \d+ ms, p95 \d+ ms\), commands ([\d.]+) Hz, real-time factor ([\d.]+)",
         last,
     )
     assert figures, last

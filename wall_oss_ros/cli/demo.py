@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
     display = not options.headless and bool(
         os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     )
-    chosen = Choice(options.policy or "wall_oss", options.checkpoint, "", "as asked")
+    chosen = Choice(options.policy or "wall_oss", options.checkpoint, "as asked")
     if not options.policy and not options.checkpoint:
         chosen = policy_for(options.task)
         print(f"policy: {chosen.why}", flush=True)
@@ -79,7 +79,6 @@ def run(options: argparse.Namespace) -> int:
         "seed": str(options.seed),
         "policy": chosen.policy,
         "checkpoint": chosen.checkpoint,
-        "params": chosen.params,
         "image_size": str(options.image_size),
         "window": str(display).lower(),
         "film": film,
@@ -151,7 +150,7 @@ def _watch(conductor: Conductor, limit_s: float) -> int:
         f"task progress {task.progress:.0f}/100 ({', '.join(task.milestones) or 'none'}) "
         f"in {elapsed_s:.1f} s; observations "
         f"{(last.observations - first.observations) / span_s:.1f} Hz, chunks "
-        f"{(last.chunks - first.chunks) / span_s:.1f} Hz, commands "
+        f"{(last.chunks - first.chunks) / span_s:.1f} Hz{_inference(conductor)}, commands "
         f"{executor.rate if executor else 0.0:.1f} Hz, real-time factor "
         f"{task.real_time_factor:.2f}",
         flush=True,
@@ -168,6 +167,15 @@ def _count(conductor: Conductor) -> _Count:
         conductor.diagnostic("camera_sync", "observations"),
         policy.chunks if policy else 0,
     )
+
+
+def _inference(conductor: Conductor) -> str:
+    """Return how long chunks took; nothing before the first."""
+    policy = conductor.seen.policy
+    for stage in policy.latency if policy else ():
+        if stage.name == "inference" and stage.count:
+            return f" (inference p50 {stage.ms[0]:.0f} ms, p95 {stage.ms[1]:.0f} ms)"
+    return ""
 
 
 def _line(conductor: Conductor, elapsed_s: float) -> str:

@@ -1,4 +1,4 @@
-"""``wall-oss evaluate``: a policy in simulation, episode by episode, on simulated time."""
+"""``wall-oss evaluate``: a policy in simulation, episode by episode, lockstep or in the graph."""
 
 from __future__ import annotations
 
@@ -40,6 +40,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--output", default="log/evaluation", help="folder for episodes.csv, plot and films")
     add("--film", type=int, action="append", default=[], metavar="SEED", help="film this episode")
     add("--workers", type=int, default=os.cpu_count() or 1, help="processes")
+    add(
+        "--nodes",
+        action="store_true",
+        help="in the full graph and in real time, one episode after the other; without --latency, "
+        "--film and --workers",
+    )
     add("--robot", default="tiago_pro_sim", help="contract by name, or a YAML file")
     add("--quiet", action="store_true", help="no progress bar")
 
@@ -62,9 +68,15 @@ def run(options: argparse.Namespace) -> int:
         latency_s=options.latency,
         films=str(output) if options.film else "",
     )
+    if options.nodes:
+        from wall_oss_ros.cli.evaluate_nodes import evaluate_nodes
+
+        coming = evaluate_nodes(candidate, cases)
+    else:
+        coming = evaluate(candidate, cases, frozenset(options.film), options.workers)
     outcomes: list[Outcome] = []
     with tqdm(total=len(cases), unit=" episodes", disable=options.quiet, leave=False) as bar:
-        for outcome in evaluate(candidate, cases, frozenset(options.film), options.workers):
+        for outcome in coming:
             outcomes.append(outcome)
             # After each, so that what is interrupted is not lost.
             write_episodes(outcomes, output / "episodes.csv")
@@ -87,6 +99,8 @@ def _cases(options: argparse.Namespace) -> list[Case]:
             f"--episodes {options.episodes}, --workers {options.workers}, --limit "
             f"{options.limit:g}; expected 1 or more, 1 or more, above 0"
         )
+    if options.nodes and options.film:
+        raise SimulationError("--film: not with --nodes; `wall-oss demo --film FILE` films a run")
     if not 0.0 < options.speed <= 1.0:
         raise SimulationError(f"--speed: got {options.speed:g}; expected above 0 to 1")
     controls = CONTROLS if options.control else (TOLD,)

@@ -10,8 +10,6 @@ from wall_oss_ros.ros.locations import share_folder
 
 # What such a policy was trained for is the name of its folder.
 _FOLDER = Path("config") / "models"
-# How the policy node runs it, beside the checkpoint.
-_PARAMS_FILE = "params.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +19,11 @@ class Choice:
     Attributes:
         policy: back end.
         checkpoint: what it loads, "" for nothing.
-        params: parameter file of its node, "" for none.
         why: in words.
     """
 
     policy: str
     checkpoint: str
-    params: str
     why: str
 
 
@@ -46,5 +42,5 @@ def policy_for(task: str) -> Choice:
         why = "scripted: the learned one needs `pip install 'wall_oss_ros[model]'`"
     else:
         why = f"small Wall-OSS, trained for '{task}' (docs/skill.md)"
-        return Choice("wall_oss", str(folder), str(folder / _PARAMS_FILE), why)
-    return Choice("scripted", "", "", why)
+        return Choice("wall_oss", str(folder), why)
+    return Choice("scripted", "", why)

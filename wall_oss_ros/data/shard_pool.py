@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from multiprocessing.sharedctypes import Synchronized
 from typing import Any, TypeVar
 
 from wall_oss_ros.core.errors import WallOssError
+from wall_oss_ros.core.process_pool import CONTEXT, process_pool
 
 Made = TypeVar("Made")
 _POLL_S = 0.2
@@ -43,15 +43,8 @@ def in_processes(
     Raises:
         WallOssError: the first that a job raises; what has not begun by then does not.
     """
-    # Not forked: threads of the parent (progress bar, BLAS) and OpenGL contexts do not survive it.
-    context = multiprocessing.get_context("spawn")
-    counter = context.Value("q", 0)
-    with ProcessPoolExecutor(
-        min(workers, len(jobs)),
-        mp_context=context,
-        initializer=_share,
-        initargs=(counter,),
-    ) as pool:
+    counter = CONTEXT.Value("q", 0)
+    with process_pool(min(workers, len(jobs)), _share, (counter,)) as pool:
         futures = [pool.submit(_do, work, job, begin, given) for job in jobs]
         waiting: set[Future[Made]] = set(futures)
         try:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from wall_oss_ros.core.contract import load_contract
+from wall_oss_ros.core.process_pool import process_pool
 from wall_oss_ros.core.settings import Settings
 from wall_oss_ros.evaluation.episode import Case, Outcome, run_episode
 from wall_oss_ros.evaluation.spectator import Spectator
@@ -62,9 +62,7 @@ def evaluate(
         for case in cases:
             yield arena.run(case, case.seed in filmed)
         return
-    # Not forked: neither OpenGL contexts nor torch's threads survive it.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with process_pool(workers) as pool:
         futures = [pool.submit(_work, candidate, case, case.seed in filmed) for case in cases]
         for future in as_completed(futures):
             yield future.result()

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+# How a chunk goes on from the running motion: not at all, or in one of the ways of `rtc.py`.
+CONTINUATIONS = ("off", "inpainted", "guided", "prefix")
+
 
 @dataclass(frozen=True, slots=True)
 class VisionConfig:
@@ -98,6 +101,8 @@ class ModelConfig:
         state_token_id: placeholder of the projected state, None for one below the action token.
         cameras: the model's names of the pictures it was trained with, in order; empty where the
             checkpoint does not say, and it is shown all that the robot has.
+        continuation: how its chunks are best made to go on from the running motion, one of
+            `CONTINUATIONS`; "off" where the checkpoint does not say.
         dof_config: action keys and their widths, in order.
         agent_pos_config: state keys and their widths, in order.
         vision: the vision tower.
@@ -139,6 +144,7 @@ class ModelConfig:
     action_token_id: int | None = None
     state_token_id: int | None = None
     cameras: tuple[str, ...] = ()
+    continuation: str = "off"
     dof_config: Mapping[str, int] = field(default_factory=dict)
     agent_pos_config: Mapping[str, int] = field(default_factory=dict)
     vision: VisionConfig = field(default_factory=VisionConfig)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from wall_oss_ros.core.errors import CheckpointError
-from wall_oss_ros.model.config import ExpertConfig, ModelConfig, VisionConfig
+from wall_oss_ros.core.errors import CheckpointError, choices
+from wall_oss_ros.model.config import CONTINUATIONS, ExpertConfig, ModelConfig, VisionConfig
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -81,9 +81,10 @@ def config_from(content: Mapping[str, Any]) -> ModelConfig:
         slide_masked=attention_moe,
         tied_head=_flag(content, "tie_word_embeddings", True),
         horizon=_whole(content, "action_horizon_flow", 32),
-        # Not in published files: what ours are trained with.
+        # Not in published files: what ours are trained with and how they are run.
         resolution=_whole(content, "resolution", 448, least=-1),
         cameras=_names(content, "cameras"),
+        continuation=_one_of(content, "continuation", CONTINUATIONS),
         image_token_id=_whole(content, "image_token_id", 151655, least=0),
         video_token_id=_whole(content, "video_token_id", 151656, least=0),
         vision_start_token_id=_whole(content, "vision_start_token_id", 151652, least=0),
@@ -245,6 +246,13 @@ def _names(content: Mapping[str, Any], key: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(name, str) and name for name in value):
         raise CheckpointError(f"config: {key} is {value!r}; expected a list of names")
     return tuple(value)
+
+
+def _one_of(content: Mapping[str, Any], key: str, valid: Sequence[str]) -> str:
+    value = valid[0] if content.get(key) is None else content[key]
+    if value not in valid:
+        raise CheckpointError(f"config: {key} is {value!r}; expected one of {choices(valid)}")
+    return str(value)
 
 
 def _first(content: Mapping[str, Any], key: str, default: int) -> int:

@@ -87,4 +87,5 @@ def config_json(config: ModelConfig) -> dict[str, Any]:
         "agent_pos_config": dict(config.agent_pos_config),
         "resolution": config.resolution,
         "cameras": list(config.cameras),
+        "continuation": config.continuation,
     }

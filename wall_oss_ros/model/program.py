@@ -20,7 +20,7 @@ from wall_oss_ros.model.flow import FlowHead, integrate, sliding, time_embedding
 from wall_oss_ros.model.images import patchify
 from wall_oss_ros.model.inputs import FlowInputs
 from wall_oss_ros.model.layers import Run, call
-from wall_oss_ros.model.rtc import Guidance, pulled
+from wall_oss_ros.model.rtc import Guidance, pulled, replaced
 from wall_oss_ros.model.vision import Grid
 from wall_oss_ros.model.wall_oss import WallOssModel, put_images
 
@@ -163,7 +163,8 @@ class Program:
 
     def guided_stage(self, guidance: Guidance) -> Stage:
         """Return what takes the place of "denoise" when the chunk goes on from another one."""
-        return "denoise", lambda: self.denoise_guided(guidance)
+        work = self.denoise_guided if guidance.gradient else self.denoise
+        return "denoise", lambda: work(guidance)
 
     def load_rows(self, rows: Tensor, pull: Tensor) -> None:
         """Copy the rows to go on from and their weights, (B, H, D), into the buffers."""
@@ -227,8 +228,12 @@ class Program:
         rope = self.model.model.rope(self._positions[:, :, : self.shape.prompt])
         self.model.model.read(x, rope, self._prompt_slots, self._run)
 
-    def denoise(self) -> None:
-        """Noise to actions, all steps."""
+    def denoise(self, guidance: Guidance | None = None) -> None:
+        """Noise to actions, all steps.
+
+        Args:
+            guidance: to go on from the rows, without gradient.
+        """
         head, model = self.model.action_preprocessor, self.model.model
         rope = model.rope(self._positions[:, :, self.shape.prompt :])
         seen = self.model.folded_mask(self._seen)
@@ -241,7 +246,10 @@ class Program:
             rows = self._head.embed(x, mask_part, step)
             rows = functional.pad(rows, (0, width - rows.shape[-1])).to(kind)
             hidden = model(rows, ACTION, rope, self._action_slots, seen, False, self._run)
-            velocity = head.velocity(hidden, x, self._times[step])
+            time = self._times[step]
+            velocity = head.velocity(hidden, x, time)
+            if guidance is not None:
+                velocity = replaced(velocity, x, time, self._rows, self._pull, guidance)
             x = x + move * (velocity * self._free + slide)
         self._actions.copy_(x)
 

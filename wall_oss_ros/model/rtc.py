@@ -1,14 +1,14 @@
 """Real-time chunking: a new chunk that goes on from the rows the robot is already following.
 
-Two ways to tell a flow what its first rows are, each made from a `Continuation`. `pull` is for
+Ways to tell a flow what its first rows are, each made from a `Continuation`. `pull` is for
 `pulled`, which draws every step towards the old rows, hard where they are committed and ever softer
 behind (Black et al., "Real-Time Execution of Action Chunking Flow Policies", arXiv 2506.07339;
-pseudo-inverse guidance of flows, Pokle et al., arXiv 2310.04432). `hold` is for `flow.sliding`,
-which takes the committed rows straight from noise to what they are while the rest is generated in
-sight of them, as in arXiv 2512.05964 but for a model that was not trained for it: the rows arrive
-with the flow, as noisy as rows should be at that time, not clean from the start. It costs nothing;
-guidance costs a backward pass through the action rows in every step. After either, `with_prefix`
-sets the committed rows exactly.
+pseudo-inverse guidance of flows, Pokle et al., arXiv 2310.04432). That costs a backward pass
+through the action rows in every step; `Guidance.gradient` off leaves it out (`replaced`). `hold` is
+for `flow.sliding`, which takes the committed rows straight from noise to what they are while the
+rest is generated in sight of them, as in arXiv 2512.05964 but for a model that was not trained for
+it: the rows arrive with the flow, as noisy as rows should be at that time, not clean from the
+start. After any, `with_prefix` sets the committed rows exactly.
 
 Rows are normalised and relative to the new observation's state (`core.committed` makes them so);
 t = 0 is noise and t = 1 the action, as in `flow`. Without rows to go on from both give the chunk
@@ -52,12 +52,15 @@ class Guidance:
             spreads less, and a pull that is weighted for 1 leaves most of the difference (Soare,
             "Smooth-As-Butter Robot Policies", 2025, has 0.2).
         overlap_end: first row that is free; None for as far as the old chunk reaches.
+        gradient: whether the correction is taken back through the network, as in the paper. Off,
+            every number is corrected by itself and `spread` is not read, see `replaced`.
     """
 
     schedule: str = "exp"
     max_weight: float = 10.0
     spread: float = 0.2
     overlap_end: int | None = None
+    gradient: bool = True
 
     def __post_init__(self) -> None:
         """Check the values.
@@ -175,6 +178,29 @@ def guidance_weight(time: Tensor, guidance: Guidance) -> Tensor:
     return weight.clamp(max=guidance.max_weight)
 
 
+def replaced(
+    speed: Tensor, x: Tensor, time: Tensor, target: Tensor, pull: Tensor, guidance: Guidance
+) -> Tensor:
+    """Return a velocity (B, H, D) that heads for the rows of the old chunk where it is bound.
+
+    The action that x(t) is heading for is moved to the old row by as much as it is bound to it. For
+    numbers that are independent and normal it is what `pulled` does, whatever their spread s: the
+    gradient of that action is s^2 t / (s^2 t^2 + (1 - t)^2), which `guidance_weight` divides by to
+    leave 1 / (1 - t). Rows that are not bound follow as the network sees the bound ones move.
+
+    Args:
+        speed: (B, H, D) the network's velocity.
+        x: (B, H, D) where it was taken.
+        time: () when.
+        target: (B, H, D) where the rows should end; not read where `pull` is 0.
+        pull: (B, H, D) weight of each number.
+        guidance: bounds the correction.
+    """
+    rest = 1.0 - time
+    missing = torch.where(pull > 0, target - (x + rest * speed), 0.0) * pull
+    return speed + (1.0 / rest).clamp(max=guidance.max_weight) * missing
+
+
 def pulled(
     velocity: Velocity, target: Tensor, pull: Tensor, dof_mask: Tensor, guidance: Guidance
 ) -> Velocity:
@@ -185,7 +211,7 @@ def pulled(
     not only in the bound ones, for the end to come nearer.
 
     Args:
-        velocity: of all dimensions; differentiable in x.
+        velocity: of all dimensions; differentiable in x, for a guidance with gradient.
         target: (B, H, D) where the rows should end, from `Continuation.pull`, which checks it;
             not read where `pull` is 0.
         pull: (B, H, D) weight of each number.
@@ -193,8 +219,10 @@ def pulled(
         guidance: how strong the pull is.
 
     Raises:
-        ModelError: when it is called under ``torch.inference_mode``, which allows no gradients.
+        ModelError: when a gradient is taken under ``torch.inference_mode``, which allows none.
     """
+    if not guidance.gradient:
+        return lambda x, time: replaced(velocity(x, time), x, time, target, pull, guidance)
 
     def changed(x: Tensor, time: Tensor) -> Tensor:
         if torch.is_inference_mode_enabled():

@@ -20,7 +20,8 @@ class GoingOn:
     """Shows the running motion to a flow, as the settings want it.
 
     Args:
-        settings: mode, guidance, overlap and fade.
+        mode: one of `model.config.CONTINUATIONS`.
+        settings: guidance, overlap and fade.
         dt: time between rows [s].
         mask: (26,) bool, commanded dimensions.
 
@@ -28,15 +29,18 @@ class GoingOn:
         guidance: how chunks are pulled towards the running motion; None if they are not.
     """
 
-    def __init__(self, settings: WallOssSettings, dt: float, mask: NDArray[np.bool_]) -> None:
-        self._mode, self._dt, self._mask = settings.continuation, dt, mask
+    def __init__(
+        self, mode: str, settings: WallOssSettings, dt: float, mask: NDArray[np.bool_]
+    ) -> None:
+        self._mode, self._dt, self._mask = mode, dt, mask
         # A weight above the number of steps would overshoot.
         guidance = Guidance(
             max_weight=min(settings.guidance, float(settings.steps)),
             spread=settings.spread,
             overlap_end=settings.overlap or None,
+            gradient=mode == "guided",
         )
-        self.guidance = guidance if self._mode == "guided" else None
+        self.guidance = guidance if mode in ("guided", "inpainted") else None
         self._fade_rows = round(settings.fade_s / dt)
         self._in_force = PlanInForce()
         # What `rows` found, for the two calls after it.

@@ -100,7 +100,10 @@ class WallOssPolicy:
         # Parts the robot has, and dimensions the checkpoint was trained on.
         has = action_space.part_mask(self._contract.commanded_parts)
         self._mask: NDArray[np.bool_] = has & known_columns(model.config)
-        self._going_on = GoingOn(self._settings, self._contract.action.dt, self._mask)
+        mode = self._settings.continuation
+        if mode == "auto":
+            mode = model.config.continuation
+        self._going_on = GoingOn(mode, self._settings, self._contract.action.dt, self._mask)
         if model.config.horizon != self._horizon:
             log.warning(
                 "the checkpoint was trained on chunks of %d rows, the robot asks for %d",

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from wall_oss_ros.core.settings import SettingError, Settings, setting
 
-# As in model/engine.py, which needs torch.
+# As in model/engine.py and, behind "auto", in model/config.py; importing the model takes torch.
 ENGINES = ("auto", "eager", "graphs", "compiled")
+CONTINUATIONS = ("auto", "off", "inpainted", "guided", "prefix")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +74,15 @@ class WallOssSettings(Settings):
         2.0, "how often the subtask is asked for again [s]", low=0.1, high=600.0
     )
     continuation: str = setting(
-        "off",
-        "real-time chunking: guided pulls a new chunk towards the running motion, prefix holds the "
-        "rows that are committed",
-        valid=("off", "guided", "prefix"),
+        "auto",
+        "real-time chunking: inpainted and guided pull a new chunk towards the running motion, "
+        "guided by a gradient, which doubles the price of a step; prefix holds the rows that are "
+        "committed; auto: as the checkpoint says, or off where it is silent",
+        valid=CONTINUATIONS,
     )
     guidance: float = setting(
         10.0,
-        "largest weight of the guidance; no more than steps is used, which closes all of the "
+        "largest weight of the pull; no more than steps is used, which closes all of the "
         "difference",
         low=0.0,
         high=1000.0,
@@ -88,12 +90,12 @@ class WallOssSettings(Settings):
     spread: float = setting(
         0.2,
         "how far the model's chunks for one observation spread, as a standard deviation of "
-        "normalised numbers: the guidance is weighted for it",
+        "normalised numbers: guided is weighted for it",
         low=0.01,
         high=10.0,
     )
     overlap: int = setting(
-        0, "rows that are guided; 0: as far as the running motion reaches", low=0, high=512
+        0, "rows that are pulled; 0: as far as the running motion reaches", low=0, high=512
     )
     fade_s: float = setting(
         0.4,

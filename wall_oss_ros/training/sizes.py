@@ -26,6 +26,7 @@ SMALL = ModelConfig(
     predict_x=True,
     horizon=32,
     resolution=112,
+    continuation="inpainted",
     vision=VisionConfig(
         depth=3,
         hidden_size=128,

@@ -121,7 +121,7 @@ class PathPolicy:
         self._goal, self._start_ns, self._settings = goal, start_ns, settings
         self._mask = action_space.part_mask(["left_arm", "right_arm"])
         self._flow = PathFlow(self._horizon, self._dt)
-        self._going_on = GoingOn(settings, self._dt, self._mask)
+        self._going_on = GoingOn(settings.continuation, settings, self._dt, self._mask)
         self._noise = torch.Generator()
 
     def load(self) -> None:

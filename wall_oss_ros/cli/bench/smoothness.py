@@ -39,8 +39,9 @@ SPLICE = Method("skip and splice", "splice", "off")
 ENSEMBLE = Method("temporal ensembling", "ensemble", "off")
 BLEND = Method("blend alone", "blend", "off")
 GUIDED = Method("real-time chunking, guided", "blend", "guided")
+INPAINTED = Method("real-time chunking, inpainted", "blend", "inpainted")
 HELD = Method("real-time chunking, prefix", "blend", "prefix")
-METHODS = (SPLICE, ENSEMBLE, BLEND, GUIDED, HELD)
+METHODS = (SPLICE, ENSEMBLE, BLEND, GUIDED, INPAINTED, HELD)
 DELAYS_S = (0.0, 0.05, 0.1, 0.2, 0.3)
 
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from rclpy.qos import QoSProfile
 
 from wall_oss_ros.bringup.graph import make_graph
 from wall_oss_ros.cli.bench.monitor import Monitor, controller_topics
 from wall_oss_ros.cli.bench.rig import EXERCISE, Rig
+from wall_oss_ros.cli.parameter_file import parameter_file
 from wall_oss_ros.cli.session import session
 
 Topics = Mapping[str, tuple[type, QoSProfile]]
@@ -59,16 +58,6 @@ def exercising(
                     rig.close()
             finally:
                 monitor.close()
-
-
-@contextlib.contextmanager
-def parameter_file(parameters: Mapping[str, Mapping[str, Any]]) -> Iterator[Path]:
-    """Write parameters by node to a file that the bring-up takes as `params`; it goes again."""
-    nodes = {f"/**/{node}": {"ros__parameters": dict(each)} for node, each in parameters.items()}
-    with tempfile.TemporaryDirectory(prefix="wall_oss_") as folder:
-        path = Path(folder) / "params.yaml"
-        path.write_text(yaml.safe_dump(nodes), encoding="utf-8")
-        yield path
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""``wall-oss evaluate --nodes``: one episode after the other in the full graph, nothing left over."""
+"""``wall-oss evaluate --nodes``: one episode after the other in the full graph; nothing is left."""
 
 from __future__ import annotations
 

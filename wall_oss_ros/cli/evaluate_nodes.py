@@ -7,7 +7,6 @@ take, transport, and nodes that wait for a processor.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 
 import numpy as np
 from std_msgs.msg import Float64
@@ -15,6 +14,7 @@ from std_msgs.msg import Float64
 from wall_oss_ros.cli.parameter_file import parameter_file
 from wall_oss_ros.cli.session import session
 from wall_oss_ros.core.errors import BringUpError
+from wall_oss_ros.core.settings import settings_of
 from wall_oss_ros.evaluation.episode import OTHER, Case, Outcome, with_other_colour
 from wall_oss_ros.evaluation.evaluate import Candidate
 from wall_oss_ros.msg import ActionChunk, ChunkVerdict, PolicyState, SafetyState
@@ -38,13 +38,14 @@ def evaluate_nodes(candidate: Candidate, cases: Sequence[Case]) -> Iterator[Outc
     Raises:
         WallOssError: if the graph does not start or ends, or motion cannot be enabled.
     """
-    settings = {candidate.policy: asdict(candidate.settings)} if candidate.settings else {}
-    with parameter_file({"policy": settings} if settings else {}) as params:
+    chosen = candidate.settings
+    values = {s.name: getattr(chosen, s.name) for s in settings_of(type(chosen))} if chosen else {}
+    with parameter_file({"policy": {candidate.policy: values}} if values else {}) as params:
         arguments = {
             "robot": str(candidate.robot),
             "policy": candidate.policy,
             "checkpoint": candidate.checkpoint,
-            "params": str(params) if settings else "",
+            "params": str(params) if values else "",
             "task": cases[0].task,
             "seed": str(cases[0].seed),
             "image_size": str(candidate.image_size or _SMALLEST_PICTURE),

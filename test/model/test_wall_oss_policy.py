@@ -254,7 +254,7 @@ def test_switched_off_every_chunk_begins_anew(contract: RobotContract, checkpoin
 def test_the_model_can_be_asked_for_the_next_step_first(
     contract: RobotContract, checkpoint: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    policy = loaded(contract, checkpoint, replace(QUICK, subtasks=True))
+    policy = loaded(contract, checkpoint, replace(QUICK, subtasks="model"))
     with caplog.at_level(logging.INFO):
         try:
             policy.infer(seen(contract), "clear the table")
@@ -353,7 +353,7 @@ def test_the_only_key_of_the_actions_chooses_among_those_of_the_state(
 def test_how_long_a_subtask_takes_is_not_how_long_a_chunk_takes(
     contract: RobotContract, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = replace(QUICK, subtasks=True, continuation="prefix", subtask_period_s=1.0)
+    settings = replace(QUICK, subtasks="model", continuation="prefix", subtask_period_s=1.0)
     policy = loaded(contract, checkpoint, settings)
     monkeypatch.setattr(policy._model, "generate_text", lambda **_: [9707])
     # Asked for the subtask, the same subtask, asked again; each chunk followed, however late.

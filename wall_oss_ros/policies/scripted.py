@@ -27,11 +27,10 @@ from wall_oss_ros.policies.behaviour import (
     pick,
     place,
 )
+from wall_oss_ros.policies.ground_truth import GroundTruth
 from wall_oss_ros.policies.instructions import Request, parse
 from wall_oss_ros.policies.leader import LeaderArm
 
-# Ground truth older or newer than the observation by more than this is not of the same moment [s].
-_STATE_MAX_AGE_S = 0.5
 # The reference starts again at the measured pose when it is off by more than this [m], [rad].
 _LOST_M, _LOST_RAD = 0.06, 0.5
 # Integration steps per row: 25 ms at 20 rows per second.
@@ -51,8 +50,7 @@ class ScriptedPolicy:
         if checkpoint:
             raise PolicyError(f"policy 'scripted' loads no checkpoint; got '{checkpoint}'")
         self._contract = contract
-        # Written by the node's thread, read once per inference: one reference, always whole.
-        self._task: TaskState | None = None
+        self._truth = GroundTruth("the scripted policy")
         self._mask = action_space.part_mask(contract.commanded_parts)
         self.reset()
 
@@ -83,7 +81,7 @@ class ScriptedPolicy:
 
     def observe_task(self, state: TaskState) -> None:
         """Take the newest ground truth; from any thread."""
-        self._task = state
+        self._truth.observe(state)
 
     def displace(self, side: str, offset: Array, turn: float) -> None:
         """Go on from elsewhere, as by somebody who pushes a tool; nothing before the first answer.
@@ -103,7 +101,7 @@ class ScriptedPolicy:
             PolicyError: for an instruction it does not understand, a cube that is not there or out
                 of reach, or ground truth that is missing or of another time.
         """
-        task = self._fresh_task(observation)
+        task = self._truth.at(observation.stamp_ns)
         try:
             if instruction != self._instruction or task.episode != self._episode:
                 request = parse(instruction)
@@ -123,21 +121,6 @@ class ScriptedPolicy:
         absolute = self._rows(observation)
         actions = relative_actions(absolute, observation.state)
         return PolicyOutput(actions, self._mask.copy())
-
-    def _fresh_task(self, observation: Observation) -> TaskState:
-        task = self._task
-        if task is None:
-            raise PolicyError(
-                "the scripted policy has no task state; it works with the simulated robot only, "
-                "which publishes it"
-            )
-        age_s = (observation.stamp_ns - task.stamp_ns) * 1e-9
-        if abs(age_s) > _STATE_MAX_AGE_S:
-            raise PolicyError(
-                f"the task state is {age_s:.2f} s older than the observation; expected at most "
-                f"{_STATE_MAX_AGE_S} s either way; is the simulator running?"
-            )
-        return task
 
     def _check_objects(self, request: Request, task: TaskState) -> None:
         wanted = [f"{colour}_cube" for colour in request.colours]

@@ -29,6 +29,12 @@ from wall_oss_ros.model.sanity import Limits
 from wall_oss_ros.model.tokenizer import Tokenizer
 from wall_oss_ros.model.trial import Trial, check_statistics, try_out
 from wall_oss_ros.policies.going_on import GoingOn
+from wall_oss_ros.policies.subtask_source import (
+    Images,
+    ModelSubtasks,
+    SubtaskSource,
+    TemplateSubtasks,
+)
 from wall_oss_ros.policies.wall_oss_settings import WallOssSettings
 
 log = logging.getLogger(__name__)
@@ -38,7 +44,6 @@ _END_OF_TEXT = 151643  # of the base model
 _WORDS_PREPARED = (2, 12, 24, 48)
 # How much two runs of the same noise may differ on a GPU, normalised.
 _SAME_ON_GPU = 1e-3
-_SECOND_NS = 1_000_000_000
 
 
 class WallOssPolicy:
@@ -56,7 +61,13 @@ class WallOssPolicy:
         self._contract, self._checkpoint, self._settings = contract, checkpoint, settings
         self._horizon = settings.horizon or contract.action.horizon
         self._noise = torch.Generator()
-        self._subtask: tuple[int, str, str] | None = None  # asked when [ns], for what, the answer
+        self._subtasks: SubtaskSource | None = None
+        if settings.subtasks == "model":
+            self._subtasks = ModelSubtasks(self._ask, settings.subtask_period_s)
+        elif settings.subtasks == "template":
+            self._subtasks = template = TemplateSubtasks()
+            # Only then: who has this is given the simulator's ground truth.
+            self.observe_task = template.observe_task
         self._prepared: set[tuple[object, ...]] = set()
         self._slowed = False  # whether the last chunk came late for what is not done for every one
         self._model: WallOssModel
@@ -121,7 +132,8 @@ class WallOssPolicy:
     def reset(self) -> None:
         """Forget the running motion and the subtask; noise begins anew, so that runs repeat."""
         self._going_on.forget()
-        self._subtask = None
+        if self._subtasks is not None:
+            self._subtasks.forget()
         self._noise.manual_seed(self._settings.seed)
 
     def committed(self, plan: CommittedPlan | None) -> None:
@@ -142,8 +154,9 @@ class WallOssPolicy:
         self._slowed = False
         there = {camera.label: camera.pixels for camera in observation.cameras}
         images = {label: there[label] for label in self._cameras}
-        if self._settings.subtasks:
-            instruction = self._subtask_of(images, instruction, observation.stamp_ns)
+        if self._subtasks is not None:
+            instruction = self._subtasks.subtask(images, instruction, observation.stamp_ns)
+            self._slowed |= self._subtasks.slow
         self._prepare(images, instruction)
         inputs = self._inputs(images, instruction, observation.state)
         rows = self._going_on.rows(observation, self._horizon)
@@ -192,15 +205,8 @@ class WallOssPolicy:
         told = statistics.normalize(torch.from_numpy(rows.astype(np.float32)), clamp=False)
         return self._going_on.continuation(told[None])
 
-    def _subtask_of(
-        self, images: Mapping[str, NDArray[np.uint8]], instruction: str, now_ns: int
-    ) -> str:
-        """Return what the model says is to be done next, asked for again every so often."""
-        known = self._subtask
-        period_ns = round(self._settings.subtask_period_s * _SECOND_NS)
-        if known is not None and known[1] == instruction and 0 <= now_ns - known[0] < period_ns:
-            return known[2]
-        self._slowed = True
+    def _ask(self, images: Images, instruction: str) -> str:
+        """Return what the model says is to be done next."""
         asked = self._processor.text_inputs(images, instruction).arguments(uint8=True)
         del asked["moe_token_types"]  # words have no action rows
         ids = self._model.generate_text(
@@ -213,13 +219,7 @@ class WallOssPolicy:
             retry_temperature=0.7,
             generator=self._noise,
         )
-        text = " ".join(self._processor.tokenizer.decode(ids).split())
-        if not text:
-            raise PolicyError(f"the model names no subtask for '{instruction}'")
-        if known is None or known[2] != text:
-            log.info("subtask: %s", text)
-        self._subtask = (now_ns, instruction, text)
-        return text
+        return self._processor.tokenizer.decode(ids)
 
     def _try_out(self, has: NDArray[np.bool_]) -> None:
         """Run a first inference on grey pictures and a middling state, and judge it."""

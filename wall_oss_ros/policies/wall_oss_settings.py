@@ -67,8 +67,11 @@ class WallOssSettings(Settings):
         "'face_view=front view; left_wrist_view=left hand view'",
     )
     system_prompt: str = setting("", "text of the first turn; empty for the published one")
-    subtasks: bool = setting(
-        False, "ask the model for the next subtask first and follow that as the instruction"
+    subtasks: str = setting(
+        "off",
+        "what comes next is asked for first, and followed as the instruction: of the model, or, in "
+        "simulation, of a template that reads the ground truth",
+        valid=("off", "model", "template"),
     )
     subtask_period_s: float = setting(
         2.0, "how often the subtask is asked for again [s]", low=0.1, high=600.0

@@ -51,13 +51,14 @@ def test_a_model_that_says_nothing_is_no_step() -> None:
 
 
 def scene(stamp_ns: int, *in_tray: str) -> TaskState:
+    """The tray at the origin; what lies in it is 2 cm above, what does not is beside it."""
     objects = {
-        name: TaskObject(
-            name,
-            Pose(np.zeros(3), np.eye(3)),
-            frozenset({"tray"} if name in in_tray else {"table"}),
-        )
-        for name in ("red_cube", "blue_cube", "tray")
+        name: TaskObject(name, Pose(np.array(place), np.eye(3)), frozenset())
+        for name, place in {
+            "tray": (0.0, 0.0, 0.0),
+            "red_cube": (0.0, 0.05, 0.02) if "red_cube" in in_tray else (0.3, 0.0, 0.02),
+            "blue_cube": (0.0, -0.05, 0.02) if "blue_cube" in in_tray else (-0.3, 0.0, 0.02),
+        }.items()
     }
     return TaskState(
         stamp_ns=stamp_ns, task="sort_cubes", instruction=SORT, seed=0, episode=1,

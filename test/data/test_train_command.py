@@ -54,7 +54,8 @@ def test_an_exported_dataset_trains_a_checkpoint_and_the_training_goes_on(
     monkeypatch.setattr(train_inputs, "ActionTokenizerSettings", quick)
     output = tmp_path / "model"
     common = ["train", str(dataset), "--output", str(output), *TWO_STEPS]
-    assert main([*common, "--discrete", "0.01", "--insulate"]) == 0
+    discrete = ["--discrete", "0.01", "--align", "0.1", "--next-frame", "0.1"]
+    assert main([*common, *discrete, "--insulate"]) == 0
     assert "million parameters" in capsys.readouterr().out
     words = (output / "tokenizer.json").stat().st_mtime_ns
     tokens = (output / "action_tokenizer.safetensors").stat().st_mtime_ns

@@ -42,7 +42,7 @@ def tokenizer(tokenizer_folder: Path) -> Tokenizer:
     return Tokenizer.load(tokenizer_folder)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def two_threads() -> Iterator[None]:
     """The same everywhere: the order of sums, and so the last digits, depends on it."""
     before = torch.get_num_threads()

@@ -21,6 +21,7 @@ from wall_oss_ros.training.action_tokenizer import (
     cosines,
     train_action_tokenizer,
 )
+from wall_oss_ros.training.picture_losses import PictureLosses, thumbnails
 
 SETTINGS = ActionTokenizerSettings(codes=16, width=24, latent=8, steps=500, batch=64, rate=3e-3)
 COLUMNS = (0, 1, 5)
@@ -82,3 +83,66 @@ def test_the_cosine_transform_is_scipys() -> None:
     assert np.allclose(
         cosines(12).numpy(), scipy.fft.dct(np.eye(12), norm="ortho", axis=0), atol=1e-6
     )
+
+
+# What is seen while a chunk is carried out
+
+
+def seen_chunks(count: int = 512) -> tuple[Tensor, Tensor, Tensor]:
+    """Return chunks and the thumbnails around them: a small motion of column 5 is all they show.
+
+    The larger motion of column 0 brings nothing about that a camera sees.
+    """
+    draw = torch.Generator().manual_seed(2)
+    motion = torch.zeros(count, 8, 6)
+    ramp = torch.linspace(0.0, 1.0, 8)
+    motion[..., 0] = torch.randn(count, 1, generator=draw) * ramp
+    side = torch.randint(0, 2, (count,), generator=draw) * 2 - 1
+    motion[..., 5] = 0.1 * side[:, None] * ramp
+    before = torch.randint(90, 110, (count, 192), generator=draw)
+    behind = before + side[:, None] * torch.randint(20, 40, (192,), generator=draw)
+    return motion, before.to(torch.uint8), behind.to(torch.uint8)
+
+
+def sides_told(**weights: float) -> float:
+    """Return how often a chunk's tokens tell its side, at their best; 0.5 is by chance."""
+    motion, *seen = seen_chunks()
+    settings = replace(SETTINGS, codes=4, levels=1, steps=300, **weights)
+    tokenizer = train_action_tokenizer(
+        motion, COLUMNS, settings, 0, (seen[0], seen[1]) if weights else None
+    )
+    side = motion[:, -1, 5] > 0
+    _, which = tokenizer.encode(motion).unique(dim=0, return_inverse=True)
+    shares = [side[which == group].float().mean() for group in which.unique()]
+    sizes = [(which == group).float().mean() for group in which.unique()]
+    return float(
+        sum(max(share, 1 - share) * size for share, size in zip(shares, sizes, strict=True))
+    )
+
+
+@pytest.mark.parametrize("option", ["align", "next_frame"])
+def test_codes_learn_what_is_seen_where_rows_alone_would_pass_over_it(option: str) -> None:
+    plain, looking = sides_told(), sides_told(**{option: 1.0})
+    assert plain < 0.75 and looking > 0.95, (plain, looking)
+
+
+def test_losses_of_codes_that_tell_nothing_are_one() -> None:
+    draw = torch.Generator().manual_seed(3)
+    _, before, behind = seen_chunks()
+    heads = PictureLosses(4, 192)
+    optimizer = torch.optim.Adam(heads.parameters(), 1e-2)
+    for _ in range(60):
+        losses = heads(torch.zeros(512, 4), before, behind[torch.randperm(512, generator=draw)])
+        optimizer.zero_grad()
+        sum(losses).backward()
+        optimizer.step()
+    assert [loss.item() for loss in losses] == pytest.approx([1.0, 1.0], abs=0.05)
+
+
+def test_a_thumbnail_is_the_mean_of_each_part_of_a_picture() -> None:
+    pictures = torch.zeros(2, 1, 16, 24, 3, dtype=torch.uint8)
+    pictures[1, 0, :2, :3, 2] = 200  # one part of 8 x 8, blue
+    small = thumbnails(pictures)
+    assert small.dtype == torch.uint8 and small.shape == (2, 192)
+    assert not small[0].any()
+    assert small[1].nonzero().flatten().tolist() == [2 * 64] and int(small[1, 128]) == 200

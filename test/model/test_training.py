@@ -102,6 +102,7 @@ def samples(frames: int = 12) -> Samples:
         chunks=torch.rand(frames, SIZE.horizon, 26, generator=draw) - 0.5,
         rows=torch.full((frames,), SIZE.horizon),
         age=torch.arange(frames) % 6 * 3,
+        end=(torch.arange(frames) + 2).clamp(max=frames - 1),
         tasks=TASKS,
         task=torch.arange(frames) % 2,
         subtasks=SUBTASKS,

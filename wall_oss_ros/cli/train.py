@@ -57,6 +57,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="weight of discrete action tokens, whose tokenizer is trained first; 0: without",
     )
     add(
+        "--align",
+        type=float,
+        default=0.0,
+        help="weight, in that tokenizer, of alignment with what changes in the pictures",
+    )
+    add(
+        "--next-frame",
+        type=float,
+        default=0.0,
+        help="weight, in that tokenizer, of the pictures behind a chunk",
+    )
+    add(
         "--text",
         type=float,
         default=0.0,

@@ -134,8 +134,14 @@ def tokenize(
     train = found[TRAIN]
     if known is None or not (known / TOKENIZER_FILE).is_file():
         begin = time.monotonic()
+        settings = ActionTokenizerSettings(align=options.align, next_frame=options.next_frame)
+        looks = bool(options.align or options.next_frame)
         tokenizer = train_action_tokenizer(
-            train.whole_chunks(), train.columns, ActionTokenizerSettings(), options.seed
+            train.whole_chunks(),
+            train.columns,
+            settings,
+            options.seed,
+            train.seen_around_chunks() if looks else None,
         )
         print(f"action tokenizer: trained in {time.monotonic() - begin:.0f} s", flush=True)
     else:

@@ -4,7 +4,8 @@ Its tokens teach the part of the model that reads (pictures and words) what a ch
 cross-entropy, which reaches it more directly than the flow loss does. The model's authors use such
 a tokenizer (X-Tokenizer, arXiv 2606.14752): residual codebooks, the first for what is coarse, each
 further one for what is left; trained to reconstruct, in time and in the frequencies of the discrete
-cosine transform. The quantizer is `vector_quantize_pytorch`.
+cosine transform, and, as options, to go with what is seen (`picture_losses.py`). The quantizer is
+`vector_quantize_pytorch`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ from torch import Tensor, nn
 from vector_quantize_pytorch import ResidualVQ
 
 from wall_oss_ros.core.errors import CheckpointError
+from wall_oss_ros.training.picture_losses import PictureLosses
+
+# Thumbnails before and behind chunks.
+Seen = tuple[Tensor, Tensor]
 
 TOKENIZER_FILE = "action_tokenizer.safetensors"
 # Two convolutions halve the rows: a token stands for four.
@@ -37,6 +42,8 @@ class ActionTokenizerSettings:
         width: channels of the two networks.
         latent: channels of a code.
         cosine: weight of the loss in the frequencies.
+        align: weight of the alignment with what changes in the pictures; 0 leaves it away.
+        next_frame: weight of the pictures behind a chunk; 0 leaves it away.
         steps: updates.
         batch: chunks per update.
         rate: learning rate.
@@ -47,6 +54,8 @@ class ActionTokenizerSettings:
     width: int = 128
     latent: int = 32
     cosine: float = 0.1
+    align: float = 0.0
+    next_frame: float = 0.0
     steps: int = 2000
     batch: int = 256
     rate: float = 1e-3
@@ -130,8 +139,16 @@ class ActionTokenizer(nn.Module):
         codes = codes % self.settings.codes
         return self._rows(self.quantizer.get_output_from_indices(codes))
 
-    def losses(self, chunks: Tensor) -> dict[str, Tensor]:
-        """Return what training makes small: "rows", "cosine", "commitment" and the "loss"."""
+    def losses(
+        self, chunks: Tensor, pictures: PictureLosses | None = None, seen: Seen | None = None
+    ) -> dict[str, Tensor]:
+        """Return what training makes small: "rows", "cosine", "commitment" and the "loss".
+
+        Args:
+            chunks: (n, H, D) normalised.
+            pictures: heads for "align" and "next_frame".
+            seen: what they see.
+        """
         quantized, _, commitment = self.quantizer(self._latent(chunks))
         wrong = self._rows(quantized) - chunks[..., self.columns]
         found = {
@@ -140,6 +157,11 @@ class ActionTokenizer(nn.Module):
             "commitment": commitment.sum(),
         }
         found["loss"] = found["rows"] + self.settings.cosine * found["cosine"] + found["commitment"]
+        if pictures is not None and seen is not None:
+            align, next_frame = pictures(quantized.flatten(1), *seen)
+            found |= {"align": align, "next_frame": next_frame}
+            found["loss"] = found["loss"] + self.settings.align * align
+            found["loss"] = found["loss"] + self.settings.next_frame * next_frame
         return found
 
     def save(self, folder: Path) -> None:
@@ -186,7 +208,11 @@ def cosines(rows: int) -> Tensor:
 
 
 def train_action_tokenizer(
-    chunks: Tensor, columns: tuple[int, ...], settings: ActionTokenizerSettings, seed: int
+    chunks: Tensor,
+    columns: tuple[int, ...],
+    settings: ActionTokenizerSettings,
+    seed: int,
+    seen: Seen | None = None,
 ) -> ActionTokenizer:
     """Return a tokenizer trained on normalised chunks (n, H, D).
 
@@ -195,17 +221,26 @@ def train_action_tokenizer(
         columns: those that move.
         settings: sizes and training.
         seed: of weights and order.
+        seen: thumbnails at the beginning and at the end of each chunk, (n, pixels) uint8 each;
+            needed for `align` and `next_frame`.
     """
     # The library draws its codebooks from the global generator.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         tokenizer = ActionTokenizer(chunks.shape[1], columns, settings).train()
-        optimizer = torch.optim.AdamW(tokenizer.parameters(), lr=settings.rate)
+        trained = [*tokenizer.parameters()]
+        pictures: PictureLosses | None = None
+        if seen is not None:
+            codes = tokenizer.horizon // _ROWS_PER_PLACE * settings.latent
+            pictures = PictureLosses(codes, seen[0].shape[1])
+            trained += pictures.parameters()
+        optimizer = torch.optim.AdamW(trained, lr=settings.rate)
         down = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.steps)
         for _ in range(settings.steps):
             which = torch.randint(len(chunks), (settings.batch,))
             optimizer.zero_grad()
-            tokenizer.losses(chunks[which])["loss"].backward()
+            shown = None if seen is None else (seen[0][which], seen[1][which])
+            tokenizer.losses(chunks[which], pictures, shown)["loss"].backward()
             optimizer.step()
             down.step()
     return tokenizer.eval()

@@ -16,6 +16,7 @@ from wall_oss_ros.model.processor import Processor
 from wall_oss_ros.model.rope import position_ids
 from wall_oss_ros.training.action_tokenizer import ActionTokenizer
 from wall_oss_ros.training.batch import Batch
+from wall_oss_ros.training.picture_losses import thumbnails
 from wall_oss_ros.training.samples import Samples, patch_grids
 from wall_oss_ros.training.text_prompts import TextPrompts
 from wall_oss_ros.training.truth import seen_from_tools
@@ -93,6 +94,12 @@ class Batches:
     def whole_chunks(self) -> Tensor:
         """Return (n, H, D) the normalised chunks all of whose rows count."""
         return self._chunks[self._whole]
+
+    def seen_around_chunks(self) -> tuple[Tensor, Tensor]:
+        """Return (n, pixels) uint8 thumbnails of every `whole_chunks`, at its beginning and end."""
+        pictures, whole = self.samples.pictures, self._whole.nonzero().flatten()
+        small = torch.cat([thumbnails(part) for part in pictures.split(1024)])
+        return small[whole], small[self.samples.end[whole]]
 
     @property
     def columns(self) -> tuple[int, ...]:

@@ -15,8 +15,8 @@ from wall_oss_ros.data.dataset_reader import Dataset
 from wall_oss_ros.model.config import ModelConfig
 from wall_oss_ros.training.samples import Samples, load_samples
 
-_FORMAT = 5
-_TENSORS = ("pictures", "states", "chunks", "rows", "age", "task", "subtask")
+_FORMAT = 6
+_TENSORS = ("pictures", "states", "chunks", "rows", "age", "end", "task", "subtask")
 _TEXTS = ("cameras", "tasks", "subtasks")
 
 

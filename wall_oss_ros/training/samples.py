@@ -43,6 +43,7 @@ class Samples:
         chunks: (N, H, 26) float32, relative to the state of their frame.
         rows: (N,) how many rows of a chunk nothing disturbed, 0 to H.
         age: (N,) how many frames before it in its episode have such rows.
+        end: (N,) which frame a chunk ends at, the last of its episode where that is earlier.
         tasks: texts.
         task: (N,) which of them a frame is of.
         subtasks: texts of what is to be done next; empty where the dataset does not say.
@@ -57,6 +58,7 @@ class Samples:
     chunks: Tensor
     rows: Tensor
     age: Tensor
+    end: Tensor
     tasks: tuple[str, ...]
     task: Tensor
     subtasks: tuple[str, ...]
@@ -93,7 +95,8 @@ def load_samples(
     """
     _check(dataset, config)
     cameras = _cameras(dataset, config)
-    states, chunks, rows, ages, truths = [], [], [], [], []
+    states, chunks, rows, ages, ends, truths = [], [], [], [], [], []
+    total = 0
     tasks, subtasks = [], []
     for number in episodes:
         vectors = dataset.vectors(number)
@@ -101,6 +104,9 @@ def load_samples(
         chunks.append(_chunks(vectors[STATE_KEY], vectors[ACTION_KEY], config.horizon))
         rows.append(undisturbed(vectors, config.horizon))
         ages.append((rows[-1] > 0).cumsum(0) - (rows[-1] > 0).long())
+        frames = torch.arange(total, total + len(states[-1]))
+        total += len(frames)
+        ends.append((frames + config.horizon).clamp(max=total - 1))
         tasks += [dataset.tasks.index(task) for task in dataset.tasks_of_frames(number)]
         if dataset.subtasks:
             steps = dataset.subtasks_of_frames(number)
@@ -117,6 +123,7 @@ def load_samples(
         chunks=torch.cat(chunks),
         rows=torch.cat(rows),
         age=torch.cat(ages),
+        end=torch.cat(ends),
         tasks=dataset.tasks,
         task=torch.tensor(tasks),
         subtasks=dataset.subtasks,

@@ -18,6 +18,7 @@ from wall_oss_ros.cli.bench.path_episode import Method, run_episode
 from wall_oss_ros.cli.bench.smoothness import (
     BLEND,
     BOUND,
+    BOUNDED,
     ENSEMBLE,
     GUIDED,
     HEADER,
@@ -30,6 +31,7 @@ from wall_oss_ros.core.contract import RobotContract, load_contract
 from wall_oss_ros.core.errors import WallOssError
 
 CONTRACT = Path(__file__).parents[2] / "config" / "robots" / "tiago_pro_sim.yaml"
+bounded = pytest.mark.parametrize("method", BOUNDED, ids=["guided", "inpainted"])
 late = pytest.mark.parametrize("delay_s", [0.05, 0.1, 0.2, 0.3])
 
 
@@ -44,16 +46,20 @@ def figures(method: Method, delay_s: float) -> Figures:
 
 
 @late
-def test_real_time_chunking_keeps_its_bound_however_late_chunks_come(delay_s: float) -> None:
-    found = figures(GUIDED, delay_s)
+@bounded
+def test_real_time_chunking_keeps_its_bound_however_late_chunks_come(
+    method: Method, delay_s: float
+) -> None:
+    found = figures(method, delay_s)
     assert found.within(BOUND), found
 
 
 @late
+@bounded
 def test_conditioned_chunks_jerk_less_than_half_as_much_as_chunks_that_are_only_blended(
-    delay_s: float,
+    method: Method, delay_s: float
 ) -> None:
-    guided, blended = figures(GUIDED, delay_s), figures(BLEND, delay_s)
+    guided, blended = figures(method, delay_s), figures(BLEND, delay_s)
     assert guided.peak_jerk < 0.5 * blended.peak_jerk
     assert guided.rms_jerk < 0.5 * blended.rms_jerk
     assert guided.step < 0.1 * blended.step

@@ -24,6 +24,7 @@ from wall_oss_ros.srv import ResetScene
 
 # A model that compiles takes long for its first chunk; a new instruction takes one inference.
 _FIRST_CHUNK_S, _ENABLING_S, _RESET_S = 120.0, 15.0, 10.0
+_BRAKING_S = 1.0
 # Without pictures for the policy the cameras still run.
 _SMALLEST_PICTURE = 224
 
@@ -116,6 +117,8 @@ class NodeArena:
         """Return what the policy is told of a new scene, once it has answered to it."""
         conductor = self._conductor
         conductor.call("safety_supervisor/enable_motion", False)
+        # The robot brakes, and a command that comes after the reset would take it back there.
+        conductor.spin(_BRAKING_S)
         episode = conductor.task.episode
         request = ResetScene.Request(task=case.task, seed=case.seed)
         answer = conductor.call("sim_robot/reset", (ResetScene, request), _RESET_S)

@@ -24,7 +24,7 @@ PARENT = textwrap.dedent(
 
     def work(folder):
         (Path(folder) / str(os.getpid())).touch()
-        time.sleep(300.0)
+        time.sleep(300.0)  # busy until it is ended; should nobody end it, it does not stay for ever
 
     if __name__ == "__main__":
         with process_pool(2) as pool:

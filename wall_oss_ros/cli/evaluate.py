@@ -69,6 +69,7 @@ def run(options: argparse.Namespace) -> int:
         films=str(output) if options.film else "",
     )
     if options.nodes:
+        # Not above: the lockstep loop does without ROS.
         from wall_oss_ros.cli.evaluate_nodes import evaluate_nodes
 
         coming = evaluate_nodes(candidate, cases)

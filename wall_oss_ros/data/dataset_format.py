@@ -11,7 +11,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -19,6 +18,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from wall_oss_ros.core.errors import DatasetError
+from wall_oss_ros.core.read_only import read_only
 
 CODEBASE_VERSION: Final = "v3.0"
 # Files per chunk folder; the format asks for a number, this is everyone's.
@@ -36,7 +36,7 @@ VIDEO_PATH: Final = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index
 EPISODES_PATH: Final = "meta/episodes/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 
 # Columns that every dataset has beside its vectors, with their types.
-COUNTERS: Final[Mapping[str, str]] = MappingProxyType(
+COUNTERS: Final[Mapping[str, str]] = read_only(
     {
         "timestamp": "float32",
         "frame_index": "int64",
@@ -94,13 +94,8 @@ class DatasetFormat:
                 raise DatasetError(f"vector '{key}' has no dimensions; leave it out or name them")
         cameras = {key: (int(size[0]), int(size[1])) for key, size in self.cameras.items()}
         vectors = {key: tuple(names) for key, names in self.vectors.items()}
-        object.__setattr__(self, "cameras", MappingProxyType(cameras))
-        object.__setattr__(self, "vectors", MappingProxyType(vectors))
-
-    def __reduce__(self) -> tuple[type[DatasetFormat], tuple[object, ...]]:
-        # Shards are made in other processes, and a MappingProxyType cannot be pickled.
-        given = (self.fps, self.robot_type, dict(self.cameras), dict(self.vectors), self.subtasks)
-        return DatasetFormat, given
+        object.__setattr__(self, "cameras", read_only(cameras))
+        object.__setattr__(self, "vectors", read_only(vectors))
 
     @property
     def counters(self) -> Mapping[str, str]:

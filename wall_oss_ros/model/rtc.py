@@ -11,7 +11,7 @@ it: the rows arrive with the flow, as noisy as rows should be at that time, not 
 start. After any, `with_prefix` sets the committed rows exactly.
 
 Rows are normalised and relative to the new observation's state (`core.committed` makes them so);
-t = 0 is noise and t = 1 the action, as in `flow`. Without rows to go on from both give the chunk
+t = 0 is noise and t = 1 the action, as in `flow`. Without rows to go on from all give the chunk
 that the model gives by itself.
 """
 

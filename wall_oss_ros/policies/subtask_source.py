@@ -72,10 +72,12 @@ class ModelSubtasks:
             PolicyError: if it says nothing.
         """
         known = self._known
-        asked = known is not None and known[1] == instruction
-        self.slow = not (asked and known and 0 <= now_ns - known[0] < self._period_ns)
-        if known is not None and not self.slow:
-            return known[2]
+        self.slow = False
+        if known is not None:
+            asked_ns, task, text = known
+            if task == instruction and 0 <= now_ns - asked_ns < self._period_ns:
+                return text
+        self.slow = True
         text = " ".join(self._ask(images, instruction).split())
         if not text:
             raise PolicyError(f"the model names no subtask for '{instruction}'")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import copyreg
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from wall_oss_ros.core.chunk import ActionChunk
 from wall_oss_ros.core.contract import RobotContract, Zone
@@ -41,11 +39,3 @@ class Question:
     chunk: ActionChunk
     start: Mapping[str, float]
     zones: Mapping[str, Zone] | None
-
-
-def _read_only(values: dict[object, object]) -> MappingProxyType[object, object]:
-    return MappingProxyType(values)
-
-
-# Frozen contracts hold read-only views of dictionaries, which pickle does not know.
-copyreg.pickle(MappingProxyType, lambda view: (_read_only, (dict(view),)))

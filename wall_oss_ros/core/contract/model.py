@@ -10,7 +10,6 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from types import MappingProxyType
 
 from wall_oss_ros.core import action_space
 from wall_oss_ros.core.contract.arms import Arm, ArmController
@@ -21,6 +20,7 @@ from wall_oss_ros.core.contract.joints import Gripper, Head, Joint, JointControl
 from wall_oss_ros.core.contract.streams import ActionTiming, Camera, Odometry, StateStream
 from wall_oss_ros.core.contract.zones import Clearance, Zone, check_zones
 from wall_oss_ros.core.errors import ContractError, choices
+from wall_oss_ros.core.read_only import read_only
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,7 @@ class RobotContract:
     clearance: Clearance | None = described(
         "distance between the arms and of the arms to the body", default=None
     )
-    zones: Mapping[str, Zone] = described(
-        "zones by name", default_factory=lambda: MappingProxyType({})
-    )
+    zones: Mapping[str, Zone] = described("zones by name", default_factory=lambda: read_only({}))
 
     def __post_init__(self) -> None:
         for key in ("arms", "grippers"):

@@ -10,11 +10,11 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
-from types import MappingProxyType
 from typing import Any, TypeVar
 
 from wall_oss_ros.core.contract.quantity import parse_quantity
 from wall_oss_ros.core.errors import ContractError, choices
+from wall_oss_ros.core.read_only import read_only
 
 _Loaded = TypeVar("_Loaded")
 
@@ -101,10 +101,10 @@ def _listed(hints: tuple[Any, ...], value: object, key: str) -> tuple[Any, ...]:
 
 def _named(cls: type[Any], value: object, key: str, may_be_empty: bool) -> Mapping[str, Any]:
     if may_be_empty and value == {}:
-        return MappingProxyType({})
+        return read_only({})
     if not isinstance(value, Mapping) or not value:
         raise ContractError(f"{key}: got {_shown(value)}; expected at least one name with its keys")
-    return MappingProxyType(
+    return read_only(
         {str(name): build(cls, entry, _join(key, name)) for name, entry in value.items()}
     )
 

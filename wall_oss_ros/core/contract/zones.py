@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Literal
 
 from wall_oss_ros.core import action_space
@@ -12,6 +11,7 @@ from wall_oss_ros.core.contract.checks import check, check_positive
 from wall_oss_ros.core.contract.declare import described, quantity
 from wall_oss_ros.core.contract.shapes import Box, HalfSpace, Shape, Sphere
 from wall_oss_ros.core.errors import ContractError, choices
+from wall_oss_ros.core.read_only import read_only
 
 ZonePart = Literal["left_arm", "right_arm", "base"]
 SHAPES = ("box", "sphere", "half_space")
@@ -100,9 +100,7 @@ class Zone:
 class ZoneList:
     """Zones without the rest of a contract."""
 
-    zones: Mapping[str, Zone] = described(
-        "zones by name", default_factory=lambda: MappingProxyType({})
-    )
+    zones: Mapping[str, Zone] = described("zones by name", default_factory=lambda: read_only({}))
 
 
 ZONE_PARTS: tuple[str, ...] = (*(f"{side}_arm" for side in action_space.SIDES), "base")

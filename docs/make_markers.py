@@ -13,7 +13,7 @@ import matplotlib as mpl
 import numpy as np
 
 from wall_oss_ros.core.contract import load_contract
-from wall_oss_ros.core.drawing import Mark, MarkKind, Trail, chunk_marks, plan_marks
+from wall_oss_ros.core.drawing import Mark, MarkKind, Sent, Trail, chunk_marks, plan_marks
 from wall_oss_ros.policies.exercise import ExercisePolicy, ExerciseSettings
 from wall_oss_ros.sim.cameras import SimCameras
 from wall_oss_ros.sim.lockstep import Lockstep
@@ -44,7 +44,7 @@ def main() -> None:
     figure = plt.figure(figsize=(13, 6), layout="constrained")
     for number, moment in enumerate(MOMENTS_S):
         while robot.task_state().elapsed_s < moment:
-            loop.step(trail.add)
+            loop.step(lambda command: trail.add(Sent.of(command)))
         cut = (SAFE_ROWS, "zone: table") if number else (None, "")
         marks = chunk_marks(loop.executor.chunk, contract, *cut) + trail.marks()
         if not number:

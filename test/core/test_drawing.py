@@ -13,7 +13,15 @@ from wall_oss_ros.core import action_space
 from wall_oss_ros.core.action_space import BASE, HEAD, LIFT, POSITION
 from wall_oss_ros.core.command import RobotCommand
 from wall_oss_ros.core.committed_plan import CommittedPlan
-from wall_oss_ros.core.drawing import Mark, MarkKind, Trail, chunk_marks, plan_marks, safety_marks
+from wall_oss_ros.core.drawing import (
+    Mark,
+    MarkKind,
+    Sent,
+    Trail,
+    chunk_marks,
+    plan_marks,
+    safety_marks,
+)
 from wall_oss_ros.core.drawing.marks import by_time, one_colour
 from wall_oss_ros.core.pose import Pose
 
@@ -106,7 +114,8 @@ def executed(contract, stamp_ns: int, x: float, seq: int = 1) -> RobotCommand:
 def test_the_trail_keeps_the_last_seconds_and_marks_where_chunks_changed(contract):
     trail = Trail(contract, seconds=2.0)
     for number in range(40):
-        trail.add(executed(contract, T0 + number * SECOND // 10, 0.01 * number, 1 + number // 15))
+        stamp_ns, seq = T0 + number * SECOND // 10, 1 + number // 15
+        trail.add(Sent.of(executed(contract, stamp_ns, 0.01 * number, seq)))
     found = groups(trail.marks())
     points = found["right/trail/0"].points
     assert len(points) == 21
@@ -119,11 +128,11 @@ def test_the_trail_keeps_the_last_seconds_and_marks_where_chunks_changed(contrac
 
 def test_a_trail_begins_anew_when_the_clock_goes_back_and_ignores_what_is_late(contract):
     trail = Trail(contract)
-    trail.add(executed(contract, T0, 0.0))
-    trail.add(executed(contract, T0 + SECOND, 1.0))
-    trail.add(executed(contract, T0 + SECOND // 2, 0.5))
+    trail.add(Sent.of(executed(contract, T0, 0.0)))
+    trail.add(Sent.of(executed(contract, T0 + SECOND, 1.0)))
+    trail.add(Sent.of(executed(contract, T0 + SECOND // 2, 0.5)))
     assert len(groups(trail.marks())["left/trail/0"].points) == 2
-    trail.add(executed(contract, T0 - 10 * SECOND, 0.0))
+    trail.add(Sent.of(executed(contract, T0 - 10 * SECOND, 0.0)))
     assert trail.marks() == []
 
 

@@ -6,24 +6,22 @@ import math
 
 import numpy as np
 import pytest
+from geometry_msgs.msg import Point
 from nav_msgs.msg import Path
 from rclpy.serialization import serialize_message
 from trajectory_msgs.msg import JointTrajectory
 from visualization_msgs.msg import Marker, MarkerArray
 
 from wall_oss_ros.core.chunk import ActionChunk, StageTimes
-from wall_oss_ros.core.command import RobotCommand
 from wall_oss_ros.core.observation import state_vector
-from wall_oss_ros.core.recorded_topics import EXECUTED
 from wall_oss_ros.kinematics import MinkKinematics
 from wall_oss_ros.messages.stamps import to_ns
 from wall_oss_ros.msg import ActionChunk as ActionChunkMessage
 from wall_oss_ros.msg import ChunkVerdict, SafetyState
-from wall_oss_ros.msg import RobotCommand as RobotCommandMessage
 from wall_oss_ros.nodes.chunk_visualizer import ChunkVisualizerNode
 from wall_oss_ros.ros import qos
 from wall_oss_ros.ros.chunk_message import chunk_message
-from wall_oss_ros.ros.command_message import command_message
+from wall_oss_ros.ros.stamps import to_stamp
 
 MOST_BYTES = 200_000
 DRAWN = (Marker.LINE_STRIP, Marker.LINE_LIST, Marker.SPHERE_LIST, Marker.TEXT_VIEW_FACING)
@@ -38,7 +36,6 @@ class Scene:
         self.chunks = create(ActionChunkMessage, "action_chunk", qos.NEWEST)
         self.verdicts = create(ChunkVerdict, "chunk_verdict", qos.EVENTS)
         self.safety = create(SafetyState, "safety/state", qos.STATE)
-        self.commands = create(RobotCommandMessage, EXECUTED, qos.EVENTS)
         self.node = table.add(ChunkVisualizerNode())
         tools = MinkKinematics(contract).tool_poses(contract.home)
         self.tools = tools
@@ -73,19 +70,16 @@ class Scene:
         return chunk
 
     def execute(self, seq: int) -> None:
-        home = dict(self.contract.home)
-        command = RobotCommand(
-            self.table.now_ns(),
-            seq,
-            1,
-            self.contract.commanded_parts,
-            home,
-            dict.fromkeys(home, 0.0),
-            self.tools,
-            {"left": 1.0, "right": 1.0},
-            np.zeros(3),
-        )
-        self.commands.publish(command_message(command, self.contract))
+        """Tell as the supervisor does what was sent."""
+        place = self.tools["right"].position
+        right = Point(x=place[0], y=place[1], z=place[2] + 0.001 * seq)
+        left = Point(x=math.nan, y=math.nan, z=math.nan)  # not commanded
+        stamp = to_stamp(self.table.now_ns())
+        state = SafetyState(
+            motion_enabled=True, sent_stamp=stamp, sent_seq=seq, sent_epoch=1,
+            left_tool_sent=left, right_tool_sent=right,
+        )  # fmt: skip
+        self.safety.publish(state)
 
     def newest(self, shown: list[MarkerArray], namespace: str) -> Marker | None:
         for marker in shown[-1].markers if shown else []:
@@ -124,7 +118,7 @@ def can_be_drawn(marker: Marker, frames: set[str]) -> None:
 
 
 def test_a_chunk_appears_whole_in_the_robots_frames_and_small_enough(scene):
-    shown = scene.table.collect(MarkerArray, "visualization/chunk", qos.NEWEST)
+    shown = scene.table.collect(MarkerArray, "visualization/markers", qos.NEWEST)
     scene.table.every(0.1, scene.chunk)
     scene.table.spin_until(lambda: scene.newest(shown, "left/path"), "a path")
     frames = {scene.contract.base_frame, *(arm.frame for arm in scene.contract.arms.values())}
@@ -141,7 +135,7 @@ def test_a_chunk_appears_whole_in_the_robots_frames_and_small_enough(scene):
 
 
 def test_what_look_ahead_cut_is_red_with_its_reason(scene):
-    shown = scene.table.collect(MarkerArray, "visualization/chunk", qos.NEWEST)
+    shown = scene.table.collect(MarkerArray, "visualization/markers", qos.NEWEST)
 
     def cut() -> None:
         chunk = scene.chunk()
@@ -158,7 +152,7 @@ def test_what_look_ahead_cut_is_red_with_its_reason(scene):
 
 
 def test_when_motion_is_revoked_the_intent_is_deleted(scene):
-    shown = scene.table.collect(MarkerArray, "visualization/chunk", qos.NEWEST)
+    shown = scene.table.collect(MarkerArray, "visualization/markers", qos.NEWEST)
     scene.safety.publish(SafetyState(motion_enabled=True))
     timer = scene.table.every(0.1, scene.chunk)
     scene.table.spin_until(lambda: scene.newest(shown, "left/path"), "a path")
@@ -177,7 +171,7 @@ def test_when_motion_is_revoked_the_intent_is_deleted(scene):
 
 
 def test_executed_motion_leaves_a_trail_with_seams(scene):
-    shown = scene.table.collect(MarkerArray, "visualization/executed", qos.NEWEST)
+    shown = scene.table.collect(MarkerArray, "visualization/markers", qos.NEWEST)
     count = 0
 
     def execute() -> None:
@@ -188,17 +182,33 @@ def test_executed_motion_leaves_a_trail_with_seams(scene):
     scene.table.every(0.02, execute)
     scene.table.spin_until(lambda: scene.newest(shown, "right/seams"), "a seam")
     assert len(scene.newest(shown, "right/trail").points) >= 2
+    assert scene.newest(shown, "left/trail") is None
 
 
-def test_nobody_looks_nothing_is_said_and_nothing_executed_is_asked_for(scene):
+def test_nobody_looks_nothing_is_said_and_nothing_listened_to(scene):
     scene.table.every(0.1, scene.chunk)
     scene.table.spin_for(0.5)
-    assert scene.commands.get_subscription_count() == 0
+    assert scene.chunks.get_subscription_count() == 0
     values = scene.node.report()[2]
     assert values["pictures"] == "0"
-    shown = scene.table.collect(MarkerArray, "visualization/executed", qos.NEWEST)
-    scene.table.spin_until(lambda: scene.commands.get_subscription_count() == 1, "a subscription")
+    shown = scene.table.collect(MarkerArray, "visualization/markers", qos.NEWEST)
+    scene.table.spin_until(lambda: scene.chunks.get_subscription_count() == 1, "a subscription")
     assert shown is not None
+
+
+def test_a_place_that_is_not_finite_is_counted_and_not_drawn(scene):
+    shown = scene.table.collect(MarkerArray, "visualization/markers", qos.NEWEST)
+
+    def nonsense() -> None:
+        stamp = to_stamp(scene.table.now_ns())
+        place = Point(x=math.inf)
+        scene.safety.publish(SafetyState(sent_stamp=stamp, left_tool_sent=place))
+
+    scene.table.every(0.1, nonsense)
+    scene.table.spin_until(
+        lambda: int(scene.node.report()[2]["messages that could not be read"]) > 1, "a refusal"
+    )
+    assert scene.newest(shown, "left/trail") is None
 
 
 def test_paths_and_the_joint_preview_have_the_times_of_the_rows(scene):
@@ -216,7 +226,7 @@ def test_paths_and_the_joint_preview_have_the_times_of_the_rows(scene):
 
 
 def test_a_chunk_that_makes_no_sense_is_counted_and_not_drawn(scene):
-    shown = scene.table.collect(MarkerArray, "visualization/chunk", qos.NEWEST)
+    shown = scene.table.collect(MarkerArray, "visualization/markers", qos.NEWEST)
 
     def nonsense() -> None:
         scene.chunks.publish(ActionChunkMessage(seq=1, horizon=3, action_dim=7, dt=0.05))

@@ -70,14 +70,20 @@ LIFT = FIELDS[7].start
 HEAD = FIELDS[8].columns
 
 
-def part_columns(part: str) -> list[int]:
-    """Return the columns that belong to a part, e.g. 9 of them for ``left_arm``."""
-    return [
+_COLUMNS = {
+    part: [
         column
         for field in FIELDS
         if field.part == part
         for column in range(field.start, field.start + field.size)
     ]
+    for part in PARTS
+}
+
+
+def part_columns(part: str) -> list[int]:
+    """Return the columns that belong to a part, e.g. 9 of them for ``left_arm``."""
+    return _COLUMNS.get(part, []).copy()
 
 
 def part_mask(parts: Iterable[str]) -> NDArray[np.bool_]:

@@ -91,7 +91,7 @@ class ActionChunk:
 
     def commands(self, part: str) -> bool:
         """Return whether every dimension of a part is commanded."""
-        return bool(np.all(self.mask[action_space.part_columns(part)]))
+        return bool(self.mask[action_space.part_columns(part)].all())
 
 
 def chunk_from_output(

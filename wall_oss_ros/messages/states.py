@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+from wall_oss_ros.core.action_space import SIDES
+from wall_oss_ros.core.drawing import Sent
+from wall_oss_ros.core.errors import MessageError
 from wall_oss_ros.core.executor import ExecutorStatus
 from wall_oss_ros.core.policy_session import PolicyStatus
 from wall_oss_ros.core.safety import Mode
@@ -15,6 +19,7 @@ from wall_oss_ros.core.view.snapshot import (
     SafetyNow,
     Stage,
 )
+from wall_oss_ros.messages.stamps import to_ns
 
 
 def safety_now(message: Any, age_s: float) -> SafetyNow:
@@ -34,6 +39,24 @@ def safety_now(message: Any, age_s: float) -> SafetyNow:
         stages=_stages(message),
         age_s=age_s,
     )
+
+
+def sent_of(message: Any) -> Sent:
+    """Return what a SafetyState says was sent to the controllers last; no places if nothing was.
+
+    Raises:
+        MessageError: if a place is not finite, and not left out as a whole.
+    """
+    places = {}
+    for side in SIDES:
+        point = getattr(message, f"{side}_tool_sent")
+        place = (point.x, point.y, point.z)
+        if all(map(math.isfinite, place)):
+            places[side] = place
+        elif not all(map(math.isnan, place)):
+            raise MessageError(f"safety/state: the {side} tool was sent to {place}; not finite")
+    stamp_ns = to_ns(message.sent_stamp)
+    return Sent(stamp_ns, places if stamp_ns else {}, (message.sent_epoch, message.sent_seq))
 
 
 def executor_now(message: Any, age_s: float) -> ExecutorNow:

@@ -19,6 +19,7 @@ from wall_oss_ros.kinematics import MinkKinematics
 from wall_oss_ros.messages.joint_states import joint_sample
 from wall_oss_ros.ros import qos
 from wall_oss_ros.ros.intent_watch import IntentWatch
+from wall_oss_ros.ros.loop import DeadlineLoop
 from wall_oss_ros.ros.marker_message import MarkerBoard
 from wall_oss_ros.ros.node import SuiteNode, run
 from wall_oss_ros.ros.parameters import declare
@@ -37,7 +38,14 @@ class ChunkVisualizerNode(SuiteNode):
 
     def __init__(self) -> None:
         super().__init__("chunk_visualizer")
-        self._rate = declare(self, "rate", 10.0, "how often it is drawn [Hz]", low=1.0, high=60.0)
+        self._rate = declare(
+            self,
+            "rate",
+            10.0,
+            "how often it is drawn, with a heartbeat each time [Hz]",
+            low=5.0,
+            high=60.0,
+        )
         self._trail_s = declare(
             self, "trail_s", 5.0, "how much of the executed motion is shown [s]", low=0.1, high=60.0
         )
@@ -54,17 +62,24 @@ class ChunkVisualizerNode(SuiteNode):
         )
         self._measured.registerCallback(self._on_joints)
         self._previewed = self._drawn = 0
-        self._intended = MarkerBoard(_LIFETIME_S)
-        self._done = MarkerBoard(_LIFETIME_S)
+        self._board = MarkerBoard(_LIFETIME_S)
         create = self.create_lifecycle_publisher
-        self._chunk_markers = create(MarkerArray, "visualization/chunk", qos.NEWEST)
-        self._done_markers = create(MarkerArray, "visualization/executed", qos.NEWEST)
+        self._markers = create(MarkerArray, "visualization/markers", qos.NEWEST)
         self._paths = {
             side: create(Path, f"visualization/{side}_path", qos.NEWEST)
             for side in action_space.SIDES
         }
         self._preview = create(JointTrajectory, "visualization/joint_preview", qos.NEWEST)
-        self.create_timer(1.0 / self._rate, self._draw)
+        self._loop = DeadlineLoop(self._rate, self._tick, self.on_thread_error, self.get_name())
+        self.beat_from_loop()
+
+    def start(self) -> None:
+        """Begin to draw."""
+        self._loop.start()
+
+    def stop(self) -> None:
+        """Draw no more."""
+        self._loop.stop()
 
     def _on_joints(self, message: JointState) -> None:
         try:
@@ -74,20 +89,23 @@ class ChunkVisualizerNode(SuiteNode):
 
     # -- drawing ----------------------------------------------------------------------------------
 
+    def _tick(self) -> None:
+        self.beat()
+        if self._look_for_watchers():
+            self._draw()
+
     def _draw(self) -> None:
-        if not self.active:
-            return
-        if not self._look_for_watchers():
-            return
         self._watch.poll()
         self._measured.poll()
         now_ns = self.now_ns()
-        if self._chunk_markers.get_subscription_count() > 0:
-            marks = [*self._watch.intents(now_ns), *self._watch.words()]
-            self._chunk_markers.publish(self._intended.update(marks, now_ns))
+        if self._markers.get_subscription_count() > 0:
+            marks = [
+                *self._watch.intents(now_ns),
+                *self._watch.words(),
+                *self._watch.trail(),
+            ]
+            self._markers.publish(self._board.update(marks, now_ns))
             self._drawn += 1
-        if self._watch.follows:
-            self._done_markers.publish(self._done.update(self._watch.trail(), now_ns))
         chunk = self._watch.chunk(now_ns)
         if chunk is not None and chunk.seq != self._previewed:
             self._previewed = chunk.seq
@@ -99,12 +117,10 @@ class ChunkVisualizerNode(SuiteNode):
         self._measured.want(previewed)
         if not previewed:
             self._joints = None
-        trail = self._done_markers.get_subscription_count() > 0
-        self._watch.follow(trail)
-        others = (self._chunk_markers, *self._paths.values())
-        intended = previewed or any(other.get_subscription_count() > 0 for other in others)
-        self._watch.attend(intended)
-        return trail or intended
+        others = (self._markers, *self._paths.values())
+        watched = previewed or any(other.get_subscription_count() > 0 for other in others)
+        self._watch.attend(watched)
+        return watched
 
     def _show_rows(self, chunk: ActionChunk) -> None:
         for side, publisher in self._paths.items():
@@ -121,7 +137,7 @@ class ChunkVisualizerNode(SuiteNode):
         """Return what was drawn."""
         if not self.active:
             return super().report()
-        watched = self._chunk_markers.get_subscription_count()
+        watched = self._markers.get_subscription_count()
         return (
             DiagnosticStatus.OK,
             "drawing" if watched else "nobody looks",

@@ -140,6 +140,7 @@ class SafetySupervisorNode(LoopNode):
             enabled = self._supervisor.motion_enabled
         if command is not None:
             self.executed.publish(command)
+            self._reporter.sent = command
             self._time(command)
         self._standing = not enabled and (command is None or not _moves(command))
         if self._ticks % self._beat_every == 0:

@@ -136,7 +136,6 @@ class WebViewNode(SuiteNode):
         self._commands.expire()
         self._send_speed(now_s)
         watched = page.browsers > 0
-        self._intents.follow(watched)
         self._pictures.follow(watched and self._settings.picture_rate > 0.0)
         snapshot = self._graph.snapshot()
         if self._is_due("plot", now_s, _PLOT_S):

@@ -1,6 +1,7 @@
 """What is intended and what was executed, as marks: polled when somebody draws it.
 
-A callback for each of a hundred commands a second would cost more than the drawing.
+What was executed is read off the supervisor's state, ten times a second. All hundred commands a
+second would cost more than the drawing, and the supervisor's loop would have to publish them.
 """
 
 from __future__ import annotations
@@ -15,12 +16,11 @@ from wall_oss_ros.core.committed_plan import CommittedPlan
 from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.core.drawing import Mark, Trail, chunk_marks, plan_marks, safety_marks
 from wall_oss_ros.core.errors import MessageError
-from wall_oss_ros.core.recorded_topics import EXECUTED
 from wall_oss_ros.messages.chunks import chunk_from
-from wall_oss_ros.messages.commands import command_from
 from wall_oss_ros.messages.stamps import SECOND_NS
+from wall_oss_ros.messages.states import sent_of
 from wall_oss_ros.msg import ActionChunk as ActionChunkMessage
-from wall_oss_ros.msg import ChunkVerdict, RobotCommand, SafetyState
+from wall_oss_ros.msg import ChunkVerdict, SafetyState
 from wall_oss_ros.msg import CommittedPlan as CommittedPlanMessage
 from wall_oss_ros.ros import qos
 from wall_oss_ros.ros.plan_message import plan_from
@@ -31,7 +31,7 @@ _OVER_S = 0.5
 
 
 class IntentWatch:
-    """Listens to chunks, verdicts, plans and the supervisor; and to what is executed. If asked.
+    """Listens to chunks, verdicts, plans and the supervisor, if asked.
 
     Attributes:
         refused: messages that could not be read.
@@ -47,38 +47,25 @@ class IntentWatch:
         """
         self._node, self._contract = node, contract
         self._trail = Trail(contract, trail_s)
-        # One sample per picture: all hundred a second would cost more than they show.
-        self._executed = self._source(RobotCommand, EXECUTED, self._on_executed, qos.NEWEST)
-        self._intended = (
-            self._source(ActionChunkMessage, "action_chunk", self._on_chunk, qos.NEWEST),
+        self._sources = (
+            self._source(ActionChunkMessage, "action_chunk", self._on_chunk, qos.DRAWN),
             self._source(ChunkVerdict, "chunk_verdict", self._on_verdict, qos.EVENTS),
-            self._source(CommittedPlanMessage, "committed_plan", self._on_plan, qos.NEWEST),
+            self._source(CommittedPlanMessage, "committed_plan", self._on_plan, qos.DRAWN),
             self._source(SafetyState, "safety/state", self._on_safety, qos.STATE),
         )
         self.refused = 0
         self._forget()
 
     def attend(self, attending: bool) -> None:
-        """Listen to what is intended, or no more; what was heard before is over then."""
-        for source in self._intended:
+        """Listen, or no more; what was heard before is over then."""
+        for source in self._sources:
             source.want(attending)
         if not attending:
             self._forget()
 
-    @property
-    def follows(self) -> bool:
-        """Whether what is executed is listened to."""
-        return self._executed.wanted
-
-    def follow(self, executed: bool) -> None:
-        """Listen to executed commands, or no more: the supervisor sends them only to listeners."""
-        if executed and not self._executed.wanted:
-            self._trail.clear()
-        self._executed.want(executed)
-
     def poll(self) -> None:
         """Take what has come."""
-        for source in (*self._intended, self._executed):
+        for source in self._sources:
             source.poll()
 
     def chunk(self, now_ns: int) -> ActionChunk | None:
@@ -123,6 +110,7 @@ class IntentWatch:
         self._plan: CommittedPlan | None = None
         self._verdict: ChunkVerdict | None = None
         self._safety: SafetyState | None = None
+        self._trail.clear()
 
     def _source(
         self, kind: type, topic: str, callback: Callable[[Any], None], profile: Any
@@ -151,9 +139,7 @@ class IntentWatch:
         before, self._safety = self._safety, message
         if before is not None and before.motion_enabled and not message.motion_enabled:
             self._chunk = self._plan = None
-
-    def _on_executed(self, message: RobotCommand) -> None:
         try:
-            self._trail.add(command_from(message))
+            self._trail.add(sent_of(message))
         except MessageError:
             self.refused += 1

@@ -26,6 +26,8 @@ from wall_oss_ros.ros.stamps import to_stamp
 
 HEARTBEAT_HZ = 10.0
 DIAGNOSTICS_HZ = 1.0
+# How long a node without a timer may take to see that it should end.
+_LOOK_S = 0.5
 
 
 class SuiteNode(LifecycleNode):
@@ -51,7 +53,7 @@ class SuiteNode(LifecycleNode):
         )
         self._heartbeat = self.create_publisher(Header, "heartbeat", qos.EVENTS)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.EVENTS)
-        self.create_timer(1.0 / HEARTBEAT_HZ, self._beat)
+        self._beating = self.create_timer(1.0 / HEARTBEAT_HZ, self.beat)
         self.create_timer(1.0 / DIAGNOSTICS_HZ, self._diagnose)
 
     # -- for subclasses ---------------------------------------------------------------------------
@@ -68,6 +70,10 @@ class SuiteNode(LifecycleNode):
     def report(self) -> tuple[int, str, dict[str, str]]:
         """Return diagnostic level (DiagnosticStatus), one sentence, and values."""
         return DiagnosticStatus.OK, "active" if self.active else "inactive", {}
+
+    def beat_from_loop(self) -> None:
+        """Beat no more by a timer: a loop of this node calls `beat`, as long as it lives."""
+        self.destroy_timer(self._beating)
 
     def listen_to_people(self, kind: type, topic: str, callback: Callable[[Any], None]) -> None:
         """Subscribe to what a person sets, latched or not.
@@ -161,7 +167,8 @@ class SuiteNode(LifecycleNode):
 
     # -- signs of life ----------------------------------------------------------------------------
 
-    def _beat(self) -> None:
+    def beat(self) -> None:
+        """Say that this node is active and runs."""
         if self.active:
             header = Header(frame_id=self.get_name())
             header.stamp = to_stamp(self.now_ns())
@@ -198,7 +205,7 @@ def run(create: Callable[[], SuiteNode], argv: Sequence[str] | None = None) -> i
             executor = SingleThreadedExecutor()
             executor.add_node(node)
             while not ending.requested:
-                executor.spin_once(timeout_sec=0.1)
+                executor.spin_once(timeout_sec=_LOOK_S)
             if ending.error is not None:
                 raise ending.error
             return 0

@@ -35,6 +35,8 @@ RECORDING = _profile(500, ReliabilityPolicy.BEST_EFFORT, DurabilityPolicy.VOLATI
 MEASURED = _profile(1, ReliabilityPolicy.BEST_EFFORT, DurabilityPolicy.VOLATILE)
 # Chunks and observations: the newest counts, but it must arrive.
 NEWEST = _profile(1, ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE)
+# For drawing: what is lost is seen in the next picture, and nobody waits for one who only looks.
+DRAWN = _profile(1, ReliabilityPolicy.BEST_EFFORT, DurabilityPolicy.VOLATILE)
 # What a person sets, and what a person asks: late joiners must know it.
 STATE = _profile(1, ReliabilityPolicy.RELIABLE, DurabilityPolicy.TRANSIENT_LOCAL)
 # A person's word may come from any publisher: `ros2 topic pub` is volatile unless told otherwise.

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from diagnostic_msgs.msg import DiagnosticStatus
+from geometry_msgs.msg import Point
 
+from wall_oss_ros.core.command import RobotCommand
 from wall_oss_ros.core.latency import LatencyStages
 from wall_oss_ros.core.safety import Check, Mode, SafetySupervisor
 from wall_oss_ros.core.safety.clearance import ARM_CLEARANCE
@@ -29,7 +31,11 @@ class _Summary(NamedTuple):
 
 
 class SafetyReporter:
-    """Publishes `safety/state` ten times a second and on every change, and logs the changes."""
+    """Publishes `safety/state` ten times a second and on every change, and logs the changes.
+
+    Attributes:
+        sent: what went to the controllers last.
+    """
 
     def __init__(
         self, node: LoopNode, supervisor: SafetySupervisor, latency: LatencyStages
@@ -44,6 +50,7 @@ class SafetyReporter:
         self._node = node
         self._supervisor = supervisor
         self._latency = latency
+        self.sent: RobotCommand | None = None
         self._told: _Summary | None = None
         self._publisher = node.create_lifecycle_publisher(SafetyState, "safety/state", qos.STATE)
         self._changed = node.create_guard_condition(self._tell)
@@ -80,6 +87,8 @@ class SafetyReporter:
     def _state(self) -> SafetyState:
         with self._node.lock:
             state = safety_state(self._supervisor, self._node.now_ns())
+        if self.sent is not None:
+            _add_sent(state, self.sent)
         state.latency = latency_messages(self._latency)
         state.tick_ms = self._node.loop.tick_ms.at(50, 99, 100)
         self._node.add_loop(state)
@@ -143,6 +152,19 @@ def safety_report(state: SafetyState) -> tuple[int, str, dict[str, str]]:
     values["shadow"] = "yes: nothing is sent" if state.shadow else "no"
     causes = "; ".join(state.latched_causes)
     return level, f"{mode.name}{': ' + causes if causes else ''}", values
+
+
+def _add_sent(state: SafetyState, sent: RobotCommand) -> None:
+    state.sent_stamp = to_stamp(sent.stamp_ns)
+    state.sent_seq, state.sent_epoch = sent.source_seq, sent.source_epoch
+    state.left_tool_sent = _place(sent, "left")
+    state.right_tool_sent = _place(sent, "right")
+
+
+def _place(sent: RobotCommand, side: str) -> Point:
+    pose = sent.tools.get(side)
+    x, y, z = (math.nan,) * 3 if pose is None else pose.position.tolist()
+    return Point(x=x, y=y, z=z)
 
 
 def _check_messages(checks: Sequence[Check]) -> list[SafetyCheck]:

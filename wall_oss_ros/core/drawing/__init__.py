@@ -7,6 +7,6 @@ Marks are shapes in a named frame, without any viewer: RViz gets them as markers
 from wall_oss_ros.core.drawing.chunk_marks import chunk_marks, plan_marks
 from wall_oss_ros.core.drawing.marks import Mark, MarkKind
 from wall_oss_ros.core.drawing.safety_marks import safety_marks
-from wall_oss_ros.core.drawing.trail import Trail
+from wall_oss_ros.core.drawing.trail import Sent, Trail
 
-__all__ = ["Mark", "MarkKind", "Trail", "chunk_marks", "plan_marks", "safety_marks"]
+__all__ = ["Mark", "MarkKind", "Sent", "Trail", "chunk_marks", "plan_marks", "safety_marks"]

@@ -6,10 +6,12 @@ also people who do not see red and green tell apart). Red is what may not be fol
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wall_oss_ros.core import action_space
 from wall_oss_ros.core.chunk import ActionChunk
@@ -17,6 +19,7 @@ from wall_oss_ros.core.committed_plan import CommittedPlan
 from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.core.drawing.marks import Colour, Mark, MarkKind, by_time, one_colour
 from wall_oss_ros.core.driven import driven
+from wall_oss_ros.core.pose import frozen_array
 from wall_oss_ros.core.rotation import Array, matrix_from_rot6d
 
 _SOON: Colour = (0.95, 0.85, 0.15, 1.0)
@@ -50,9 +53,12 @@ def chunk_marks(
     """
     safe = chunk.horizon if safe_rows is None else min(max(safe_rows, 0), chunk.horizon)
     marks: list[Mark] = []
-    for side in action_space.SIDES:
-        if chunk.commands(f"{side}_arm"):
-            marks += _tool(chunk, contract.arms[side].frame, side, safe, why)
+    sides = [side for side in action_space.SIDES if chunk.commands(f"{side}_arm")]
+    shown = np.arange(_EVERY - 1, chunk.horizon, _EVERY)
+    if len(shown) == 0:
+        shown = np.array([chunk.horizon - 1])
+    for side, turns in zip(sides, _turns(chunk.actions[shown], sides), strict=True):
+        marks += _tool(chunk, contract.arms[side].frame, side, (shown, turns), (safe, why))
     if chunk.commands("base"):
         marks += _base(chunk, contract.base_frame)
     words = "\n".join(_intents(chunk))
@@ -88,7 +94,30 @@ def plan_marks(plan: CommittedPlan, contract: RobotContract) -> list[Mark]:
     ]
 
 
-def _tool(chunk: ActionChunk, frame: str, side: str, safe: int, why: str) -> Iterator[Mark]:
+def _turns(rows: Array, sides: list[str]) -> Iterable[Array]:
+    """Return rotations, (N, 3, 3) for each side; one call for all costs what one for each does."""
+    if not sides:
+        return ()
+    return matrix_from_rot6d(np.stack([rows[:, action_space.ROTATION[side]] for side in sides]))
+
+
+def _tool(
+    chunk: ActionChunk,
+    frame: str,
+    side: str,
+    crosses: tuple[NDArray[np.int_], Array],
+    cut: tuple[int, str],
+) -> Iterator[Mark]:
+    """Yield the path of a tool.
+
+    Args:
+        chunk: any that was read.
+        frame: of the arm.
+        side: of the arm.
+        crosses: rows that get a cross of axes, and how the tool is turned there.
+        cut: how many rows may be followed, and why no more.
+    """
+    (shown, turns), (safe, why) = crosses, cut
     columns = action_space.POSITION[side]
     # From where it was seen: row 0 is due one dt later.
     points = np.concatenate([chunk.anchor[None, columns], chunk.actions[:, columns]])
@@ -103,24 +132,26 @@ def _tool(chunk: ActionChunk, frame: str, side: str, safe: int, why: str) -> Ite
                 f"{side}/cut", 1, MarkKind.TEXT, frame, points[safe][None], one_colour(_CUT),
                 _LETTERS, why,
             )  # fmt: skip
-    shown = np.arange(_EVERY - 1, chunk.horizon, _EVERY)
-    if len(shown) == 0:
-        shown = np.array([chunk.horizon - 1])
     places = chunk.actions[shown][:, columns]
-    turns = matrix_from_rot6d(chunk.actions[shown][:, action_space.ROTATION[side]])
     yield Mark(
         f"{side}/axes",
         0,
         MarkKind.LINES,
         frame,
         _crosses(places, turns),
-        np.tile(np.repeat([_RED, _GREEN, _BLUE], 2, axis=0), (len(shown), 1)),
+        _cross_colours(len(shown)),
         _AXIS_WIDTH,
     )
     if chunk.commands(f"{side}_gripper"):
         opening = np.clip(chunk.actions[shown, action_space.GRIPPER[side]], 0.0, 1.0)[:, None]
         colours = opening * np.array(_OPEN) + (1.0 - opening) * np.array(_CLOSED)
         yield Mark(f"{side}/gripper", 0, MarkKind.SPHERES, frame, places, colours, _BALL)
+
+
+@functools.cache
+def _cross_colours(count: int) -> Array:
+    """Return a colour for both ends of each axis of so many crosses: (6 count, 4), read-only."""
+    return frozen_array(np.tile(np.repeat([_RED, _GREEN, _BLUE], 2, axis=0), (count, 1)))
 
 
 def _crosses(places: Array, turns: Array) -> Array:

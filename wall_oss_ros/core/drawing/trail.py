@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +14,6 @@ from wall_oss_ros.core.chunk import NANOSECONDS
 from wall_oss_ros.core.command import RobotCommand
 from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.core.drawing.marks import Colour, Mark, MarkKind, by_time, one_colour
-from wall_oss_ros.core.rotation import Array
 
 _FADED: Colour = (0.9, 0.9, 0.9, 0.15)
 _FRESH: Colour = (0.9, 0.9, 0.9, 1.0)
@@ -21,12 +22,24 @@ _SEAM: Colour = (0.2, 0.9, 0.9, 0.9)
 _WIDTH, _BALL = 0.005, 0.012
 
 
-class _Sample(NamedTuple):
-    """Where the tools were sent at a time [ns], and by which chunk (epoch, seq)."""
+class Sent(NamedTuple):
+    """What went to the controllers at a time.
+
+    Attributes:
+        stamp_ns: when it was due [ns].
+        places: where each commanded arm's tool was sent, in the arm's frame (3,) [m].
+        chunk: epoch and seq of the chunk it comes from; seq 0: none.
+    """
 
     stamp_ns: int
-    places: dict[str, Array]
+    places: Mapping[str, Sequence[float]]
     chunk: tuple[int, int]
+
+    @classmethod
+    def of(cls, command: RobotCommand) -> Sent:
+        """Return what a trail needs of an executed command."""
+        places = {side: pose.position.tolist() for side, pose in command.tools.items()}
+        return cls(command.stamp_ns, places, (command.source_epoch, command.source_seq))
 
 
 class Trail:
@@ -41,24 +54,22 @@ class Trail:
     def __init__(self, contract: RobotContract, seconds: float = 5.0, most: int = 500) -> None:
         self._frames = {side: contract.arms[side].frame for side in action_space.SIDES}
         self._keep_ns = round(seconds * NANOSECONDS)
-        self._samples: deque[_Sample] = deque(maxlen=most)
+        self._samples: deque[Sent] = deque(maxlen=most)
 
     def clear(self) -> None:
         """Forget everything."""
         self._samples.clear()
 
-    def add(self, command: RobotCommand) -> None:
+    def add(self, sent: Sent) -> None:
         """Take an executed command; one that is not newer than the last is left out."""
-        if not command.tools:
+        if not sent.places:
             return
-        if self._samples and command.stamp_ns <= self._samples[-1].stamp_ns:
-            if self._samples[-1].stamp_ns - command.stamp_ns < NANOSECONDS:
+        if self._samples and sent.stamp_ns <= self._samples[-1].stamp_ns:
+            if self._samples[-1].stamp_ns - sent.stamp_ns < NANOSECONDS:
                 return
             self.clear()  # the clock went back
-        places = {side: pose.position for side, pose in command.tools.items()}
-        chunk = command.source_epoch, command.source_seq
-        self._samples.append(_Sample(command.stamp_ns, places, chunk))
-        while self._samples[0].stamp_ns < command.stamp_ns - self._keep_ns:
+        self._samples.append(sent)
+        while self._samples[0].stamp_ns < sent.stamp_ns - self._keep_ns:
             self._samples.popleft()
 
     def marks(self) -> list[Mark]:
@@ -74,14 +85,12 @@ class Trail:
             marks.append(Mark(f"{side}/trail", 0, MarkKind.STRIP, frame, points, colours, _WIDTH))
             seams = [
                 number
-                for number in range(1, len(samples))
-                if samples[number].chunk != samples[number - 1].chunk and samples[number].chunk[1]
+                for number, (before, after) in enumerate(pairwise(samples), 1)
+                if after.chunk != before.chunk and after.chunk[1]
             ]
             if seams:
+                balls, colour = points[seams], one_colour(_SEAM)
                 marks.append(
-                    Mark(
-                        f"{side}/seams", 0, MarkKind.SPHERES, frame, points[seams],
-                        one_colour(_SEAM), _BALL,
-                    )
-                )  # fmt: skip
+                    Mark(f"{side}/seams", 0, MarkKind.SPHERES, frame, balls, colour, _BALL)
+                )
         return marks

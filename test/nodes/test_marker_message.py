@@ -67,6 +67,7 @@ def test_a_marker_says_what_the_mark_says(mark):
     assert (marker.ns, marker.id, marker.text) == (mark.namespace, mark.number, mark.text)
     assert marker.action == Marker.ADD
     assert marker.header.frame_id == mark.frame
+    assert marker.frame_locked
     assert marker.header.stamp.sec * 10**9 + marker.header.stamp.nanosec == NOW_NS
     assert (marker.lifetime.sec, marker.lifetime.nanosec) == (1, 500_000_000)
     points = np.array([(point.x, point.y, point.z) for point in marker.points]).reshape(-1, 3)
@@ -74,7 +75,8 @@ def test_a_marker_says_what_the_mark_says(mark):
     if mark.kind is MarkKind.TEXT:
         assert marker.type == Marker.TEXT_VIEW_FACING
         assert [place.x, place.y, place.z] == mark.points[0].tolist()
-        assert marker.scale.z == mark.size
+        # Letters, and a space of half their height: RViz makes it as wide as a metre otherwise.
+        assert (marker.scale.z, marker.scale.x) == (mark.size, 0.5 * mark.size)
         assert not len(points)
     else:
         assert np.array_equal(points, mark.points)

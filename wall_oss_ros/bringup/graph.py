@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 
 from wall_oss_ros.bringup.arguments import parse_arguments
+from wall_oss_ros.bringup.tools import ToolSpec, rviz_tools
 from wall_oss_ros.core.contract import RobotContract, find_contract, load_contract
 from wall_oss_ros.core.errors import BringUpError
 from wall_oss_ros.kinematics.description import find_urdf
@@ -47,14 +47,6 @@ class NodeSpec:
     parameters: Mapping[str, Parameter]
     parameter_files: tuple[Path, ...] = ()
     managed: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class ToolSpec:
-    """A program beside the nodes, e.g. RViz. Its end changes nothing for the others."""
-
-    name: str
-    command: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +141,7 @@ def make_graph(given: Mapping[str, str]) -> Graph:
     nodes.append(NodeSpec("lifecycle_manager", {"nodes": names}, managed=False))
     return Graph(
         nodes=tuple(nodes),
-        tools=_tools(values),
+        tools=rviz_tools(values, contract) if values["rviz"] == "true" else (),
         environment=dds_environment(),
         namespace=values["namespace"].strip("/"),
         log_level=values["log_level"],
@@ -212,23 +204,3 @@ def dds_environment() -> dict[str, str]:
     if {"FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE"} & set(os.environ):
         return {}  # somebody chose a profile
     return {name: str(share_folder() / "config" / "dds" / "fastdds_shm.xml")}
-
-
-def _tools(values: Mapping[str, str]) -> tuple[ToolSpec, ...]:
-    tools = []
-    if values["rviz"] == "true":
-        config = share_folder() / "config" / "rviz" / "bimanual.rviz"
-        tools.append(_tool("rviz", "rviz2", ("rviz2", "-d", str(config))))
-    return tuple(tools)
-
-
-def _tool(argument: str, package: str, command: tuple[str, ...]) -> ToolSpec:
-    # Its package and not its program: 'ros2' may be there without 'ros2 bag'.
-    try:
-        get_package_prefix(package)
-    except (PackageNotFoundError, LookupError):
-        raise BringUpError(
-            f"{argument}:=true needs the ROS package '{package}', which is not on this machine; on "
-            f"one with a ROS of apt: apt install ros-$ROS_DISTRO-{package}"
-        ) from None
-    return ToolSpec(argument, command)

@@ -17,7 +17,7 @@ import numpy as np
 
 from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.kinematics.cover import cover
-from wall_oss_ros.kinematics.description import read_urdf, resolve_uri
+from wall_oss_ros.kinematics.description import read_urdf, resolve_meshes
 from wall_oss_ros.kinematics.frames import Array
 from wall_oss_ros.kinematics.geom_surface import box_triangles, geom_triangles, hull_points
 from wall_oss_ros.kinematics.robot_model import compile_spec, spec_from_urdf
@@ -111,8 +111,7 @@ def _collision_model(path: Path) -> mujoco.MjModel:
         for tag in ("visual", "inertial"):
             for element in link.findall(tag):
                 link.remove(element)
-    for mesh in urdf.iter("mesh"):
-        mesh.set("filename", str(resolve_uri(mesh.attrib["filename"], path)))
+    resolve_meshes(urdf, path)
     spec = spec_from_urdf(urdf)
     for mesh in spec.meshes:
         # Only the vertices count; inertia of a volume fails for meshes that are not closed.

@@ -111,6 +111,17 @@ def resolve_uri(uri: str, urdf: Path) -> Path:
     return urdf.parent / uri.removeprefix("file://")
 
 
+def resolve_meshes(urdf: ElementTree.Element, path: Path) -> None:
+    """Replace the address of every mesh in a URDF by its file.
+
+    Args:
+        urdf: changed.
+        path: where it was read from.
+    """
+    for mesh in urdf.iter("mesh"):
+        mesh.set("filename", str(resolve_uri(mesh.attrib["filename"], path)))
+
+
 def check_contract(contract: RobotContract, urdf: ElementTree.Element) -> None:
     """Check that every joint and link the contract names is in the URDF, of the same kind.
 

@@ -38,6 +38,9 @@ _PLACE, _LOOK = struct.Struct("<10d"), struct.Struct("<4fiI?")
 _UPRIGHT = (0.0, 0.0, 0.0, 1.0)
 _NO_PLACE, _NO_LOOK = (0.0, 0.0, 0.0, *_UPRIGHT, 0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 0.0, 0, 0, False)
 _NOTHING = np.empty((0, 0))
+# Drawn where its frame is now. The transform of the stamp comes later than the marker, and RViz
+# hides what it cannot place: in a frame that moves, it would blink.
+_LOCKED = True
 
 
 class MarkerBoard:
@@ -92,7 +95,7 @@ class MarkerBoard:
             (mark.namespace, mark.number),
             (_TYPES[mark.kind], Marker.ADD),
             (*place, *_UPRIGHT, *_scale(mark)),
-            (*mark.colours[0].tolist(), *self._lifetime, False),
+            (*mark.colours[0].tolist(), *self._lifetime, _LOCKED),
             _NOTHING if text else mark.points,
             mark.colours if len(mark.colours) == len(mark.points) > 1 else _NOTHING,
             mark.text,
@@ -153,7 +156,8 @@ def _scale(mark: Mark) -> tuple[float, float, float]:
     """Return what RViz reads as the size of this kind."""
     size = mark.size
     if mark.kind is MarkKind.TEXT:
-        return 0.0, 0.0, size
+        # The width of a space. RViz takes that of letters 1 m high otherwise (ros2/rviz#1336).
+        return 0.5 * size, 0.0, size
     if mark.kind is MarkKind.SPHERES:
         return size, size, size
     return size, 0.0, 0.0

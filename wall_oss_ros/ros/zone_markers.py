@@ -27,7 +27,8 @@ def zone_markers(outlines: Sequence[Outline], now_ns: int) -> MarkerArray:
         outlines: workspaces and zones in force.
         now_ns: stamp [ns].
     """
-    markers = [Marker(action=Marker.DELETEALL, ns="zones")]
+    # Without a namespace: RViz counts two markers of one namespace and number as an error.
+    markers = [Marker(action=Marker.DELETEALL)]
     for number, outline in enumerate(outlines):
         red, green, blue, alpha = _COLOURS[outline.keep]
         x, y, z = _PLANE_M if outline.kind == "plane" else outline.size

@@ -13,7 +13,7 @@ from pathlib import Path
 import mujoco
 
 from wall_oss_ros.core.contract import RobotContract
-from wall_oss_ros.kinematics.description import check_contract, find_urdf, read_urdf, resolve_uri
+from wall_oss_ros.kinematics.description import check_contract, find_urdf, read_urdf, resolve_meshes
 from wall_oss_ros.kinematics.robot_model import add_tool_site, spec_from_urdf
 from wall_oss_ros.sim.meshes import clustered, read_stl
 
@@ -69,7 +69,7 @@ def robot_spec(contract: RobotContract) -> mujoco.MjSpec:
     check_contract(contract, urdf)
     _fix_other_joints(contract, urdf)
     _prune_collisions(contract, urdf)
-    _resolve_meshes(urdf, path)
+    resolve_meshes(urdf, path)
     spec = spec_from_urdf(urdf)
     _simplify_meshes(spec)
     _set_contacts(spec)
@@ -125,11 +125,6 @@ def _prune_collisions(contract: RobotContract, urdf: ElementTree.Element) -> Non
         if link.get("name") not in (*forearms, *housings):
             for collision in link.findall("collision"):
                 link.remove(collision)
-
-
-def _resolve_meshes(urdf: ElementTree.Element, path: Path) -> None:
-    for mesh in urdf.iter("mesh"):
-        mesh.set("filename", str(resolve_uri(mesh.attrib["filename"], path)))
 
 
 def _simplify_meshes(spec: mujoco.MjSpec) -> None:

@@ -1,0 +1,91 @@
+"""Programs of other packages beside the nodes: RViz, and what it needs to draw the robot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+import yaml
+from ament_index_python.packages import PackageNotFoundError, get_package_prefix
+from rclpy.logging import get_logging_directory
+
+from wall_oss_ros.core.contract import RobotContract
+from wall_oss_ros.core.errors import BringUpError
+from wall_oss_ros.kinematics.description import find_urdf, read_urdf, resolve_meshes
+from wall_oss_ros.ros.locations import share_folder
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A program beside the nodes, e.g. RViz. Its end changes nothing for the others."""
+
+    name: str
+    command: tuple[str, ...]
+
+
+def rviz_tools(values: Mapping[str, str], contract: RobotContract) -> tuple[ToolSpec, ...]:
+    """Return RViz with our configuration.
+
+    A real robot says itself what it is and where its links are. For the simulated one,
+    robot_state_publisher does.
+
+    Args:
+        values: of all arguments of the bring-up.
+        contract: the robot.
+
+    Raises:
+        BringUpError: if a program is not on this machine.
+        RobotModelError: if a mesh of the robot's is not.
+    """
+    config = share_folder() / "config" / "rviz" / "bimanual.rviz"
+    ros = ["--ros-args", "-p", f"use_sim_time:={values['use_sim_time']}"]
+    if namespace := values["namespace"].strip("/"):
+        ros += ["-r", f"__ns:=/{namespace}"]
+    _check_package("rviz2")
+    tools = [ToolSpec("rviz", ("rviz2", "-d", str(config), *ros))]
+    if values["sim"] == "true":
+        package = "robot_state_publisher"
+        program = _check_package(package) / "lib" / package / package
+        described = (
+            "--params-file",
+            str(write_description(contract, Path(get_logging_directory()))),
+        )
+        measured = ("-r", f"joint_states:={contract.joint_states.topic}")
+        tools.append(ToolSpec(package, (str(program), *ros, *described, *measured)))
+    return tuple(tools)
+
+
+def write_description(contract: RobotContract, folder: Path) -> Path:
+    """Write the robot's URDF as the parameter that robot_state_publisher takes; return the file.
+
+    It is longer than an argument of a program may be. Addresses of meshes are those of files: RViz
+    does not look into Python packages.
+    """
+    source = find_urdf(contract.description)
+    urdf = read_urdf(source)
+    resolve_meshes(urdf, source)
+    for mesh in urdf.iter("mesh"):
+        mesh.set("filename", f"file://{mesh.attrib['filename']}")
+    parameters = {"robot_description": ElementTree.tostring(urdf, encoding="unicode")}
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{contract.name}.robot_description.yaml"
+    written = file.with_suffix(".new")
+    written.write_text(
+        yaml.safe_dump({"/**": {"ros__parameters": parameters}}, width=2**31), encoding="utf-8"
+    )
+    written.replace(file)  # another robot of this kind may be reading it
+    return file
+
+
+def _check_package(package: str) -> Path:
+    """Return the prefix that a package is in."""
+    # Its package and not its program: 'ros2' may be there without 'ros2 bag'.
+    try:
+        return Path(get_package_prefix(package))
+    except (PackageNotFoundError, LookupError):
+        raise BringUpError(
+            f"rviz:=true needs the ROS package '{package}', which is not on this machine; on one "
+            f"with a ROS of apt: apt install ros-$ROS_DISTRO-{package.replace('_', '-')}"
+        ) from None

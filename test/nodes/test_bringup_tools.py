@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from urllib.parse import unquote
 from xml.etree import ElementTree
 
 import pytest
@@ -43,6 +44,7 @@ def test_the_simulated_robot_is_described_to_rviz_in_its_namespace(installed, co
     for tool in (rviz, robot):
         assert ("-r", "__ns:=/one") in pairs(tool.command)
         assert ("-p", "use_sim_time:=true") in pairs(tool.command)
+        assert {("-r", "/tf:=tf"), ("-r", "/tf_static:=tf_static")} <= pairs(tool.command)
     assert Path(robot.command[0]).is_relative_to(prefix)
     assert ("-r", f"joint_states:={contract.joint_states.topic}") in pairs(robot.command)
     (file,) = [given for flag, given in pairs(robot.command) if flag == "--params-file"]
@@ -74,5 +76,10 @@ def test_the_description_is_a_parameter_and_its_meshes_are_files(contract, tmp_p
     meshes = [mesh.attrib["filename"] for mesh in urdf.iter("mesh")]
     assert len(meshes) > 10
     for mesh in meshes:
-        assert Path(mesh.removeprefix("file://")).is_file()
+        assert Path(unquote(mesh.removeprefix("file://"))).is_file()
+    told = set(contract.joint_names)
+    for joint in urdf.findall("joint"):
+        mimic = joint.find("mimic")
+        moves = joint.get("name") if mimic is None else mimic.get("joint")
+        assert joint.get("type") == "fixed" or moves in told
     assert list(tmp_path.iterdir()) == [file]  # nothing half-written is left

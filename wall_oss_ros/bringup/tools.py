@@ -13,7 +13,12 @@ from rclpy.logging import get_logging_directory
 
 from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.core.errors import BringUpError
-from wall_oss_ros.kinematics.description import find_urdf, read_urdf, resolve_meshes
+from wall_oss_ros.kinematics.description import (
+    find_urdf,
+    fix_other_joints,
+    read_urdf,
+    resolve_meshes,
+)
 from wall_oss_ros.ros.locations import share_folder
 
 
@@ -43,31 +48,36 @@ def rviz_tools(values: Mapping[str, str], contract: RobotContract) -> tuple[Tool
     ros = ["--ros-args", "-p", f"use_sim_time:={values['use_sim_time']}"]
     if namespace := values["namespace"].strip("/"):
         ros += ["-r", f"__ns:=/{namespace}"]
+    rviz = ToolSpec("rviz", ("rviz2", "-d", str(config), *ros))
     _check_package("rviz2")
-    tools = [ToolSpec("rviz", ("rviz2", "-d", str(config), *ros))]
-    if values["sim"] == "true":
-        package = "robot_state_publisher"
-        program = _check_package(package) / "lib" / package / package
-        described = (
-            "--params-file",
-            str(write_description(contract, Path(get_logging_directory()))),
-        )
-        measured = ("-r", f"joint_states:={contract.joint_states.topic}")
-        tools.append(ToolSpec(package, (str(program), *ros, *described, *measured)))
-    return tuple(tools)
+    if values["sim"] == "false":
+        return (rviz,)
+    package = "robot_state_publisher"
+    program = _check_package(package) / "lib" / package / package
+    description = write_description(contract, Path(get_logging_directory()))
+    measured = ("-r", f"joint_states:={contract.joint_states.topic}")
+    state = (str(program), *ros, "--params-file", str(description), *measured)
+    # Two simulated robots have the same frames: each has transforms of its own.
+    own = ("-r", "/tf:=tf", "-r", "/tf_static:=tf_static")
+    return (
+        ToolSpec(rviz.name, (*rviz.command, *own)),
+        ToolSpec(package, (*state, *own)),
+    )
 
 
 def write_description(contract: RobotContract, folder: Path) -> Path:
     """Write the robot's URDF as the parameter that robot_state_publisher takes; return the file.
 
-    It is longer than an argument of a program may be. Addresses of meshes are those of files: RViz
-    does not look into Python packages.
+    It may be longer than an argument of a program. Addresses of meshes are those of files, as RViz
+    does not look into Python packages. Joints that the contract does not name are fixed: nobody
+    says where they are, and RViz would have no transform for what hangs on them.
     """
     source = find_urdf(contract.description)
     urdf = read_urdf(source)
     resolve_meshes(urdf, source)
+    fix_other_joints(contract, urdf)
     for mesh in urdf.iter("mesh"):
-        mesh.set("filename", f"file://{mesh.attrib['filename']}")
+        mesh.set("filename", Path(mesh.attrib["filename"]).absolute().as_uri())
     parameters = {"robot_description": ElementTree.tostring(urdf, encoding="unicode")}
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{contract.name}.robot_description.yaml"

@@ -122,6 +122,15 @@ def resolve_meshes(urdf: ElementTree.Element, path: Path) -> None:
         mesh.set("filename", str(resolve_uri(mesh.attrib["filename"], path)))
 
 
+def fix_other_joints(contract: RobotContract, urdf: ElementTree.Element) -> None:
+    """Fix joints that neither the contract drives nor a driven joint moves: the wheels."""
+    for joint in urdf.findall("joint"):
+        mimic = joint.find("mimic")
+        driver = joint.get("name") if mimic is None else mimic.get("joint")
+        if driver not in contract.joint_names:
+            joint.set("type", "fixed")
+
+
 def check_contract(contract: RobotContract, urdf: ElementTree.Element) -> None:
     """Check that every joint and link the contract names is in the URDF, of the same kind.
 

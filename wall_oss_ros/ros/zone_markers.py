@@ -16,7 +16,7 @@ from wall_oss_ros.ros.stamps import to_stamp
 # A plane has no end; this is how much of it is drawn, and how thick [m].
 _PLANE_M = (3.0, 3.0, 0.002)
 # Red keeps out, green keeps in; so faint that the robot behind it is seen.
-_COLOURS = {"out": (0.9, 0.15, 0.1, 0.25), "in": (0.1, 0.7, 0.3, 0.12)}
+_COLOURS = {"out": (0.9, 0.15, 0.1, 0.2), "in": (0.1, 0.7, 0.3, 0.06)}
 _KINDS = {"box": Marker.CUBE, "sphere": Marker.SPHERE, "plane": Marker.CUBE}
 
 

@@ -13,7 +13,13 @@ from pathlib import Path
 import mujoco
 
 from wall_oss_ros.core.contract import RobotContract
-from wall_oss_ros.kinematics.description import check_contract, find_urdf, read_urdf, resolve_meshes
+from wall_oss_ros.kinematics.description import (
+    check_contract,
+    find_urdf,
+    fix_other_joints,
+    read_urdf,
+    resolve_meshes,
+)
 from wall_oss_ros.kinematics.robot_model import add_tool_site, spec_from_urdf
 from wall_oss_ros.sim.meshes import clustered, read_stl
 
@@ -67,7 +73,7 @@ def robot_spec(contract: RobotContract) -> mujoco.MjSpec:
     path = find_urdf(contract.description)
     urdf = read_urdf(path)
     check_contract(contract, urdf)
-    _fix_other_joints(contract, urdf)
+    fix_other_joints(contract, urdf)
     _prune_collisions(contract, urdf)
     resolve_meshes(urdf, path)
     spec = spec_from_urdf(urdf)
@@ -102,15 +108,6 @@ def gripper_of(body: str) -> str | None:
         if body.startswith(f"gripper_{side}_"):
             return side
     return None
-
-
-def _fix_other_joints(contract: RobotContract, urdf: ElementTree.Element) -> None:
-    """Fix joints that neither the contract drives nor a driven joint moves: the wheels."""
-    for joint in urdf.findall("joint"):
-        mimic = joint.find("mimic")
-        driver = joint.get("name") if mimic is None else mimic.get("joint")
-        if driver not in contract.joint_names:
-            joint.set("type", "fixed")
 
 
 def _prune_collisions(contract: RobotContract, urdf: ElementTree.Element) -> None:

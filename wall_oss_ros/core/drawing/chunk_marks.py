@@ -33,7 +33,7 @@ _RED, _GREEN, _BLUE = (1.0, 0.2, 0.2, 1.0), (0.2, 1.0, 0.2, 1.0), (0.3, 0.4, 1.0
 
 # [m]
 _PATH, _PLAN_WIDTH, _AXIS_WIDTH, _AXIS = 0.006, 0.014, 0.003, 0.04
-_BALL, _LETTERS, _ARROW = 0.018, 0.05, 0.12
+_BALL, _LETTERS, _ARROW, _ABOVE = 0.018, 0.05, 0.12, 0.3
 # Rows between two crosses of axes.
 _EVERY = 8
 # A base that goes less far, a lift or head that moves less, is not worth a mark [m], [rad].
@@ -63,13 +63,13 @@ def chunk_marks(
         marks += _base(chunk, contract.base_frame)
     words = "\n".join(_intents(chunk))
     if words:
-        above = np.array([[0.0, 0.0, _top(chunk) + 0.3]])
+        # Above a hand nothing of the robot hides them.
+        frame = contract.arms[sides[0]].frame if sides else contract.base_frame
+        end = chunk.actions[-1, action_space.POSITION[sides[0]]] if sides else np.zeros(3)
+        place = (end + [0.0, 0.0, _ABOVE])[None]
         marks.append(
-            Mark(
-                "intent", 0, MarkKind.TEXT, contract.base_frame, above, one_colour(_TEXT),
-                _LETTERS, words,
-            )
-        )  # fmt: skip
+            Mark("intent", 0, MarkKind.TEXT, frame, place, one_colour(_TEXT), _LETTERS, words)
+        )
     return marks
 
 
@@ -186,12 +186,3 @@ def _intents(chunk: ActionChunk) -> Iterator[str]:
     if chunk.commands("head") and np.abs(end[head] - now[head]).max() > _STILL_RAD:
         was, will = np.degrees(now[head]), np.degrees(end[head])
         yield f"head {was[0]:.0f}, {was[1]:.0f} to {will[0]:.0f}, {will[1]:.0f} deg"
-
-
-def _top(chunk: ActionChunk) -> float:
-    heights = [
-        float(chunk.actions[:, action_space.POSITION[side]][:, 2].max())
-        for side in action_space.SIDES
-        if chunk.commands(f"{side}_arm")
-    ]
-    return max([0.0, *heights])

@@ -75,7 +75,6 @@ class WebViewNode(SuiteNode):
         self._contract = contract
         self._graph = GraphWatch(self)
         self._intents = IntentWatch(self, contract, self._settings.trail_s)
-        self._intents.attend(True)
         self._pictures = PictureFeed(self, contract)
         self._commands = PersonCommands(self)
         self._figures = Figures(self._settings.plot_s)
@@ -136,6 +135,7 @@ class WebViewNode(SuiteNode):
         self._commands.expire()
         self._send_speed(now_s)
         watched = page.browsers > 0
+        self._intents.attend(watched)
         self._pictures.follow(watched and self._settings.picture_rate > 0.0)
         snapshot = self._graph.snapshot()
         if self._is_due("plot", now_s, _PLOT_S):

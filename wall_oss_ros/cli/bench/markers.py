@@ -85,7 +85,7 @@ def _looking(rig: Rig, sizes: list[int] | None) -> Iterator[None]:
         MarkerArray,
         TOPIC,
         lambda message: sizes.append(len(serialize_message(message))),
-        qos.NEWEST,
+        qos.EVENTS,  # as many wait as come between two looks of this process
     )
     try:
         yield

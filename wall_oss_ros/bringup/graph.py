@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from wall_oss_ros.bringup.arguments import parse_arguments
-from wall_oss_ros.bringup.tools import ToolSpec, rviz_tools
+from wall_oss_ros.bringup.rviz import ToolSpec, rviz_tools
 from wall_oss_ros.core.contract import RobotContract, find_contract, load_contract
 from wall_oss_ros.core.errors import BringUpError
 from wall_oss_ros.kinematics.description import find_urdf

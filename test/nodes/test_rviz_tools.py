@@ -11,7 +11,7 @@ import pytest
 from rclpy.parameter import parameter_dict_from_yaml_file
 
 from wall_oss_ros.bringup.arguments import parse_arguments
-from wall_oss_ros.bringup.tools import rviz_tools, write_description
+from wall_oss_ros.bringup.rviz import rviz_tools, write_description
 from wall_oss_ros.core.errors import BringUpError
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,7 +82,7 @@ def write_description(contract: RobotContract, folder: Path) -> Path:
     parameters = {"robot_description": ElementTree.tostring(urdf, encoding="unicode")}
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{contract.name}.robot_description.yaml"
-    written = file.with_suffix(".new")
+    written = file.with_suffix(f".{os.getpid()}")
     written.write_text(
         yaml.safe_dump({"/**": {"ros__parameters": parameters}}, width=2**31), encoding="utf-8"
     )

@@ -47,7 +47,7 @@ def test_without_a_policy_named_the_learned_one_drives_the_robot(wall_oss, left_
     assert result.returncode in (0, 1), result.stdout[-3000:] + result.stderr
     assert "policy: small Wall-OSS, trained for 'pick_cube'" in result.stdout
     (chunks,) = re.findall(r"chunks ([\d.]+) Hz", result.stdout)
-    assert float(chunks) > 1.0, result.stdout[-3000:]
+    assert float(chunks) > 0.3, result.stdout[-3000:]
     assert "executor RUNNING" in result.stdout, result.stdout[-3000:]
     assert left_behind() == []
 

@@ -21,6 +21,8 @@ from wall_oss_ros.core.executor import ExecutorStatus
 from wall_oss_ros.core.safety import Mode
 from wall_oss_ros.ros.conductor import Conductor
 
+# Below this share of the cameras' rate it is said why a task was not completed.
+_SLOW = 0.5
 _MOST_STOPS = 5
 
 
@@ -92,7 +94,8 @@ def run(options: argparse.Namespace) -> int:
             text = conductor.begin(running.runner.managed)
             print(f"task '{conductor.task.task}': \"{text}\"", flush=True)
             with recorded(conductor, bool(options.record)):
-                status = _watch(conductor, options.seconds)
+                cameras = running.contract.cameras.values()
+                status = _watch(conductor, options.seconds, min(each.rate for each in cameras))
     except InterruptedSessionError:
         print("interrupted", flush=True)
         return 130
@@ -118,7 +121,7 @@ def _colour(options: argparse.Namespace) -> str:
     return options.colour or ("red" if options.task == "pick_cube" else "")
 
 
-def _watch(conductor: Conductor, limit_s: float) -> int:
+def _watch(conductor: Conductor, limit_s: float, camera_hz: float) -> int:
     first = _count(conductor)
     start = time.monotonic()
     success = False
@@ -146,10 +149,17 @@ def _watch(conductor: Conductor, limit_s: float) -> int:
     span_s = max(last.time_s - first.time_s, 1e-9)
     conductor.call("safety_supervisor/enable_motion", False)
     task, executor = conductor.task, conductor.seen.executor
+    observed_hz = (last.observations - first.observations) / span_s
+    if not success and observed_hz < _SLOW * camera_hz:
+        print(
+            f"observations came {observed_hz:.1f} times a second, the cameras give {camera_hz:g}: "
+            "this machine is too slow for the simulator, the pictures and the policy together; try "
+            "--image-size 128, --no-view, or nothing else beside it",
+            flush=True,
+        )
     print(
         f"task progress {task.progress:.0f}/100 ({', '.join(task.milestones) or 'none'}) "
-        f"in {elapsed_s:.1f} s; observations "
-        f"{(last.observations - first.observations) / span_s:.1f} Hz, chunks "
+        f"in {elapsed_s:.1f} s; observations {observed_hz:.1f} Hz, chunks "
         f"{(last.chunks - first.chunks) / span_s:.1f} Hz{_inference(conductor)}, commands "
         f"{executor.rate if executor else 0.0:.1f} Hz, real-time factor "
         f"{task.real_time_factor:.2f}",

@@ -29,10 +29,9 @@ def test_the_scripted_policy_picks_up_the_red_cube_and_the_figures_are_printed(
     )
     assert figures, last
     observations, chunks, commands, _ = map(float, figures.groups())
-    # Wide: the machine may be busy. 10, 10 and 100 are the nominal rates; on two cores 3.5 times as
-    # slow as the reference of `wall-oss bench markers`, pictures come twice a second.
-    assert 1.0 < observations < 11.0
-    assert 1.0 < chunks < 11.0
+    # Wide: the machine may be busy. 10, 10 and 100 are the nominal rates.
+    assert 3.0 < observations < 11.0
+    assert 3.0 < chunks < 11.0
     assert 50.0 < commands < 110.0
     assert '"pick up the red cube"' in result.stdout
     assert film.stat().st_size > 10_000
@@ -47,8 +46,8 @@ def test_without_a_policy_named_the_learned_one_drives_the_robot(wall_oss, left_
     assert result.returncode in (0, 1), result.stdout[-3000:] + result.stderr
     assert "policy: small Wall-OSS, trained for 'pick_cube'" in result.stdout
     (chunks,) = re.findall(r"chunks ([\d.]+) Hz", result.stdout)
-    assert float(chunks) > 0.3, result.stdout[-3000:]
-    assert "executor RUNNING" in result.stdout, result.stdout[-3000:]
+    assert float(chunks) > 1.0, result.stdout[-3000:]
+    assert "approached the red cube" in result.stdout, result.stdout[-3000:]
     assert left_behind() == []
 
 

@@ -11,17 +11,12 @@ import pytest
 from wall_oss_ros.data.bag_metadata import read_record
 
 pytestmark = pytest.mark.system
-# Of 10. A machine that makes fewer records no second of even frames, whatever the code does.
-LEAST_HZ = 5.0
 
 
 def test_a_recorded_demo_becomes_a_dataset_and_can_be_replayed(wall_oss, left_behind, tmp_path):
     episodes, film = tmp_path / "episodes", str(tmp_path / "film.webp")
     small = ("--headless", "--film", film, "--image-size", "64", "--seconds", "60")
     shown = wall_oss("demo", *small, "--policy", "scripted", "--record", str(episodes))
-    (rate,) = re.findall(r"observations ([\d.]+) Hz", shown.stdout)
-    if float(rate) < LEAST_HZ:
-        pytest.skip(f"this machine makes {rate} observations a second; export needs even ones")
     assert shown.returncode == 0, shown.stdout[-3000:] + shown.stderr
     (bag,) = (path for path in episodes.iterdir() if path.name != ".partial")
     record = read_record(bag)

@@ -14,17 +14,7 @@ def test_the_graph_does_one_scene_after_the_other_and_a_wrong_colour_is_no_progr
 ):
     result = wall_oss(
         *("evaluate", "--policy", "scripted", "--nodes", "--task", "pick_cube", "--control"),
-        *(
-            "--episodes",
-            "2",
-            "--limit",
-            "20",
-            "--image-size",
-            "64",
-            "--output",
-            str(tmp_path),
-            "--quiet",
-        ),
+        *("--episodes", "2", "--limit", "10", "--output", str(tmp_path), "--quiet"),
     )
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr
     with (tmp_path / "episodes.csv").open(encoding="utf-8") as file:
@@ -36,7 +26,7 @@ def test_the_graph_does_one_scene_after_the_other_and_a_wrong_colour_is_no_progr
         ("wrong colour named", "1001"),
     ]
     for each in episodes:
-        assert int(each["chunks"]) > 1 and float(each["thinking_ms_p50"]) > 0.0
+        assert int(each["chunks"]) > 5 and float(each["thinking_ms_p50"]) > 0.0
         assert int(each["unanswered"]) == 0
     # Wide: a busy machine is slow, and safety may stop the robot for it.
     told, other = (

@@ -89,6 +89,8 @@ def test_a_marker_says_what_the_mark_says(mark):
         assert colours == pytest.approx(mark.colours, abs=1e-6)
     else:
         assert len(mark.colours) == 1 or mark.kind is MarkKind.TEXT
+    # RViz refuses a marker with another number of colours than of points.
+    assert len(marker.colors) in (0, len(marker.points))
 
 
 @given(first=several(least=1), then=several())

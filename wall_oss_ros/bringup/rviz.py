@@ -49,10 +49,10 @@ def rviz_tools(values: Mapping[str, str], contract: RobotContract) -> tuple[Tool
     ros = ["--ros-args", "-p", f"use_sim_time:={values['use_sim_time']}"]
     if namespace := values["namespace"].strip("/"):
         ros += ["-r", f"__ns:=/{namespace}"]
-    rviz = ToolSpec("rviz", ("rviz2", "-d", str(config), *ros))
+    rviz = ("rviz2", "-d", str(config), *ros)
     _check_package("rviz2")
     if values["sim"] == "false":
-        return (rviz,)
+        return (ToolSpec("rviz", rviz),)
     package = "robot_state_publisher"
     program = _check_package(package) / "lib" / package / package
     description = write_description(contract, Path(get_logging_directory()))
@@ -60,10 +60,7 @@ def rviz_tools(values: Mapping[str, str], contract: RobotContract) -> tuple[Tool
     state = (str(program), *ros, "--params-file", str(description), *measured)
     # Two simulated robots have the same frames: each has transforms of its own.
     own = ("-r", "/tf:=tf", "-r", "/tf_static:=tf_static")
-    return (
-        ToolSpec(rviz.name, (*rviz.command, *own)),
-        ToolSpec(package, (*state, *own)),
-    )
+    return ToolSpec("rviz", (*rviz, *own)), ToolSpec(package, (*state, *own))
 
 
 def write_description(contract: RobotContract, folder: Path) -> Path:
@@ -83,9 +80,7 @@ def write_description(contract: RobotContract, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{contract.name}.robot_description.yaml"
     written = file.with_suffix(f".{os.getpid()}")
-    written.write_text(
-        yaml.safe_dump({"/**": {"ros__parameters": parameters}}, width=2**31), encoding="utf-8"
-    )
+    written.write_text(yaml.safe_dump({"/**": {"ros__parameters": parameters}}), encoding="utf-8")
     written.replace(file)  # another robot of this kind may be reading it
     return file
 

@@ -67,6 +67,7 @@ class Shard:
         """
         file = self.folder / VECTORS_FILE
         try:
+            # A shard may come from anybody: numbers only, nothing that runs when it is read.
             with np.load(file, allow_pickle=False) as stored:
                 values: NDArray[np.float32] = stored[VECTOR_PREFIX + key]
         except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:

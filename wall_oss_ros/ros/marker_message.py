@@ -87,8 +87,11 @@ class MarkerBoard:
         return bytes(writer.data)
 
     def _show(self, writer: CdrWriter, mark: Mark, now_ns: int) -> None:
-        text = mark.kind is MarkKind.TEXT
-        place = mark.points[0].tolist() if text else (0.0, 0.0, 0.0)
+        place, points, colours = (0.0, 0.0, 0.0), mark.points, mark.colours
+        if mark.kind is MarkKind.TEXT:  # has its place in the pose
+            place, points = mark.points[0].tolist(), _NOTHING
+        if len(colours) != len(points) or len(points) == 1:  # one for all stands before the points
+            colours = _NOTHING
         _write(
             writer,
             (now_ns, mark.frame),
@@ -96,8 +99,8 @@ class MarkerBoard:
             (_TYPES[mark.kind], Marker.ADD),
             (*place, *_UPRIGHT, *_scale(mark)),
             (*mark.colours[0].tolist(), *self._lifetime, _LOCKED),
-            _NOTHING if text else mark.points,
-            mark.colours if len(mark.colours) == len(mark.points) > 1 else _NOTHING,
+            points,
+            colours,
             mark.text,
         )
 

@@ -33,6 +33,7 @@ def slowness(seconds: float = 5.0) -> float:
         message = JointState(
             name=[f"joint_{number}" for number in range(_JOINTS)], position=[0.0] * _JOINTS
         )
+        # Not a DeadlineLoop: what that measures of itself is not in the reference.
         for length in (_WARM_UP_S, seconds):
             begin, before = time.monotonic(), time.thread_time()
             for tick in range(round(length * _RATE_HZ)):

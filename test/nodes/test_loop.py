@@ -9,11 +9,14 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from rclpy.qos import qos_profile_sensor_data
+from rosgraph_msgs.msg import Clock
 
 from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.ros import loop_node, real_time
 from wall_oss_ros.ros.loop import DeadlineLoop
-from wall_oss_ros.ros.loop_node import LoopNode
+from wall_oss_ros.ros.loop_node import Due, LoopNode
+from wall_oss_ros.ros.stamps import to_stamp
 
 
 def test_ticks_follow_the_clock_and_not_the_work():
@@ -152,9 +155,10 @@ def test_a_tick_that_was_held_up_was_due_now_and_not_when_it_should_have_begun(b
     deadline_ns = time.monotonic_ns() - round(late_s * 1e9)
     node.loop = SimpleNamespace(deadline_ns=deadline_ns)
     before_ns = time.monotonic_ns()
-    due_ns, steady_ns = node.due()
+    due = node.due()
+    due_ns, steady_ns = due.stamp_ns, due.steady_ns
     held_up = late_s > 0.0
-    assert node.overtaken(deadline_ns) == held_up
+    assert Due(due_ns, steady_ns, deadline_ns).overtaken == held_up
     assert (steady_ns >= before_ns) if held_up else (steady_ns == deadline_ns)
     # Both are the same instant, so that a tick that was held up is no jump of the clock.
     ahead_ns = node.now_ns() - time.monotonic_ns()
@@ -174,7 +178,7 @@ class Ticking(LoopNode):
         self.build_loop(contract, self._look, lambda sample: None)
 
     def _look(self) -> None:
-        self.seen.append(self.due_ns())
+        self.seen.append(self.due().stamp_ns)
         self.scheduled = _scheduled()
 
 
@@ -190,12 +194,21 @@ def test_ticks_are_due_on_the_grid_of_the_nodes_clock(bench):
     assert sorted(steps)[len(steps) // 2] == pytest.approx(10_000_000, abs=200_000)
 
 
-def test_before_the_first_tick_and_in_simulated_time_a_tick_is_due_now(bench):
-    table = bench(use_sim_time=True)
+def test_in_simulated_time_a_tick_is_due_now_on_a_clock_that_passes_as_slowly(bench):
+    table = bench(use_sim_time=True, rate=100.0)
     node = table.add(Ticking())
-    table.spin_until(lambda: len(node.seen) >= 3, "ticks")
-    assert node.due_ns() == node.now_ns() == 0
-    assert set(node.seen) == {0}
+    clock = table.node.create_publisher(Clock, "/clock", qos_profile_sensor_data)
+    table.spin_until(lambda: clock.get_subscription_count() >= 2, "somebody who follows")
+    first = node.due()
+    for step in range(1, 4):
+        clock.publish(Clock(clock=to_stamp(step * 10_000_000)))
+        table.spin_until(lambda step=step: len(node.seen) >= step, f"tick {step}")
+    assert node.seen == [10_000_000, 20_000_000, 30_000_000]
+    last = node.due()
+    assert last.stamp_ns == node.now_ns() == 30_000_000
+    # Waiting for the messages took longer: the clock did not jump by as much less.
+    assert 0 <= last.steady_ns - first.steady_ns <= 30_000_000
+    assert not last.overtaken
 
 
 def test_real_time_that_is_refused_is_said_with_what_to_do_and_the_loop_goes_on(bench, monkeypatch):

@@ -36,7 +36,15 @@ ARGUMENTS: tuple[Argument, ...] = (
     ),
     Argument("view_host", "", "address that the web view listens on; beyond loopback with a token"),
     Argument("log_level", "info", "log level of all nodes", ("debug", "info", "warn", "error")),
-    Argument("use_sim_time", "false", "all nodes follow /clock; the simulator publishes it", _FLAG),
+    Argument(
+        "use_sim_time",
+        "false",
+        "all nodes follow /clock; the simulator publishes it, as slowly as its pictures need",
+        _FLAG,
+    ),
+    Argument(
+        "real_time_factor", "1.0", "how fast simulated time passes at most, with use_sim_time"
+    ),
     Argument("task", "pick_cube", "task of the simulated scene"),
     Argument("colour", "", "colour that the simulated task names; empty: the seed chooses"),
     Argument("seed", "0", "seed of the simulated scene"),

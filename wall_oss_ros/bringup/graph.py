@@ -17,6 +17,7 @@ from wall_oss_ros.bringup.arguments import parse_arguments
 from wall_oss_ros.bringup.rviz import ToolSpec, rviz_tools
 from wall_oss_ros.core.contract import RobotContract, find_contract, load_contract
 from wall_oss_ros.core.errors import BringUpError
+from wall_oss_ros.core.pacing import SLOWEST
 from wall_oss_ros.kinematics.description import find_urdf
 from wall_oss_ros.policies.registry import back_end
 from wall_oss_ros.ros.locations import robots_folder, share_folder
@@ -120,6 +121,7 @@ def make_graph(given: Mapping[str, str]) -> Graph:
                 **nodes[-1].parameters,
                 "use_sim_time": False,
                 "publish_clock": values["use_sim_time"] == "true",
+                "real_time_factor": _real_time_factor(values),
             },
             nodes[-1].parameter_files,
         )
@@ -194,6 +196,24 @@ def _integer(values: Mapping[str, str], name: str, low: int, high: int) -> int:
             f"argument '{name}': got '{values[name]}'; expected a whole number, {low} to {high}"
         )
     return number
+
+
+def _real_time_factor(values: Mapping[str, str]) -> float:
+    given = values["real_time_factor"]
+    try:
+        factor = float(given)
+    except ValueError:
+        factor = 0.0
+    if not SLOWEST <= factor <= 1.0:
+        raise BringUpError(
+            f"argument 'real_time_factor': got '{given}'; expected a number, {SLOWEST:g} to 1"
+        )
+    if factor < 1.0 and values["use_sim_time"] != "true":
+        raise BringUpError(
+            f"argument 'real_time_factor': got {factor:g}, but the nodes live in wall time; say "
+            "use_sim_time:=true, too"
+        )
+    return factor
 
 
 def dds_environment() -> dict[str, str]:

@@ -13,6 +13,7 @@ import yaml
 
 from wall_oss_ros.bringup.graph import Graph, NodeSpec
 from wall_oss_ros.bringup.process import ChildProcess
+from wall_oss_ros.bringup.reaper import Reaper
 from wall_oss_ros.ros.locations import executable
 
 _LOG_FORMAT = "[{severity}] {message}"
@@ -35,6 +36,7 @@ class Runner:
         self._last: deque[str] = deque(maxlen=_LAST_LINES)
         self._children: dict[str, ChildProcess] = {}
         self._reported: set[str] = set()
+        self._reaper: Reaper | None = None
 
     @property
     def last_lines(self) -> tuple[str, ...]:
@@ -48,6 +50,7 @@ class Runner:
 
     def start(self) -> None:
         """Start every process, in order."""
+        self._reaper = Reaper()
         for spec in self._graph.nodes:
             self._start(spec.executable, self._command(spec))
         for tool in self._graph.tools:
@@ -103,12 +106,18 @@ class Runner:
         for thread in threads:
             thread.join()
         self._children.clear()
+        if self._reaper is not None:
+            self._reaper.close()
+            self._reaper = None
 
     def _start(self, name: str, command: Sequence[str]) -> None:
         environment = {**os.environ, **self._graph.environment}
         environment.setdefault("RCUTILS_CONSOLE_OUTPUT_FORMAT", _LOG_FORMAT)
         environment["PYTHONUNBUFFERED"] = "1"
-        self._children[name] = ChildProcess(name, command, environment, self._show)
+        child = ChildProcess(name, command, environment, self._show)
+        self._children[name] = child
+        if self._reaper is not None:
+            self._reaper.watch(child.pid)
 
     def _command(self, spec: NodeSpec) -> list[str]:
         command = [str(executable(spec.executable)), "--ros-args"]

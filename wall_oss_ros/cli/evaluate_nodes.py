@@ -1,7 +1,8 @@
-"""Episodes of an evaluation in the full graph: real nodes, real time, one scene after the other.
+"""Episodes of an evaluation in the full graph: real nodes, one scene after the other.
 
 What the lockstep loop (`evaluation/evaluate.py`) leaves out counts here: how long things really
-take, transport, and nodes that wait for a processor.
+take, transport, and nodes that wait for a processor. Simulated time waits for the pictures; where
+this machine cannot draw them as fast as they are due, thinking counts for as much less.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from wall_oss_ros.ros.conductor import Conductor
 from wall_oss_ros.srv import ResetScene
 
 # A model that compiles takes long for its first chunk; a new instruction takes one inference.
-_FIRST_CHUNK_S, _ENABLING_S, _RESET_S = 120.0, 15.0, 10.0
-_BRAKING_S, _REPORT_S = 1.0, 1.0
+_FIRST_CHUNK_S, _ENABLING_S, _RESET_S = 120.0, 15.0, 30.0
+_BRAKING_S, _REPORT_S = 1.0, 5.0
 # Without pictures for the policy the cameras still run.
 _UNSEEN_PICTURE = 224
 
@@ -50,6 +51,7 @@ def evaluate_nodes(candidate: Candidate, cases: Sequence[Case]) -> Iterator[Outc
             "params": str(params) if values else "",
             "image_size": str(candidate.image_size or _UNSEEN_PICTURE),
             "log_level": "error",
+            "use_sim_time": "true",
         }
         with session(arguments) as running:
             running.conductor.begin(running.runner.managed)
@@ -121,7 +123,7 @@ class NodeArena:
         conductor = self._conductor
         conductor.call("safety_supervisor/enable_motion", False)
         # The robot brakes, and a command that comes after the reset would take it back there.
-        conductor.spin(_BRAKING_S)
+        conductor.let_pass(_BRAKING_S)
         episode = conductor.task.episode
         request = ResetScene.Request(task=case.task, seed=case.seed)
         answer = conductor.call("sim_robot/reset", (ResetScene, request), _RESET_S)

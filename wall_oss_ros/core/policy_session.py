@@ -162,12 +162,19 @@ class PolicySession:
             send()
             return True
 
-    def infer(self, observation: Observation, clock: Callable[[], int]) -> ActionChunk | None:
+    def infer(
+        self,
+        observation: Observation,
+        clock: Callable[[], int],
+        stopwatch: Callable[[], int] | None = None,
+    ) -> ActionChunk | None:
         """Return a chunk for an observation, or None where none is wanted or possible.
 
         Args:
             observation: what is seen.
             clock: current time [ns], the clock of the observation's stamp.
+            stopwatch: what thinking takes is measured with [ns]; None: the clock. Where that is
+                simulated, the machine has another.
         """
         arrived_ns = clock()
         age_s = (arrived_ns - observation.stamp_ns) / SECOND_NS
@@ -189,8 +196,10 @@ class PolicySession:
                 self._policy.reset()
             if isinstance(self._policy, PlanAware):
                 self._policy.committed(plan)
+            begun_ns = arrived_ns if stopwatch is None else stopwatch()
             output = self._policy.infer(observation, instruction)
             done_ns = clock()
+            thought_ns = (done_ns if stopwatch is None else stopwatch()) - begun_ns
             self._seq += 1
             chunk = chunk_from_output(
                 output,
@@ -204,7 +213,7 @@ class PolicySession:
                     sync_ms=(arrived_ns - observation.stamp_ns) / MILLISECOND_NS,
                     preprocess_ms=output.stages.preprocess_ms,
                     prefix_ms=output.stages.prefix_ms,
-                    denoise_ms=output.stages.denoise_ms or (done_ns - arrived_ns) / MILLISECOND_NS,
+                    denoise_ms=output.stages.denoise_ms or thought_ns / MILLISECOND_NS,
                     total_ms=(done_ns - observation.stamp_ns) / MILLISECOND_NS,
                 ),
             )
@@ -218,7 +227,7 @@ class PolicySession:
             self.chunks += 1
             self.rate.tick(done_ns)
         self.latency.add("camera_to_inference", observation.stamp_ns, arrived_ns)
-        self.latency.add("inference", arrived_ns, done_ns)
+        self.latency.add("inference", begun_ns, begun_ns + thought_ns)
         self.latency.add("camera_to_chunk", observation.stamp_ns, done_ns)
         if isinstance(self._policy, PlanAware):
             self._policy.published(chunk)

@@ -78,9 +78,9 @@ class ChunkExecutorNode(LoopNode):
     # -- the loop's thread ------------------------------------------------------------------------
 
     def _command(self) -> None:
-        due_ns = self.due_ns()
+        due = self.due()
         with self.lock:
-            command = self._executor.tick(due_ns, self.period_s)
+            command = self._executor.tick(due.stamp_ns, self.period_s)
             following, arrived = self._executor.following, self._arrived
             first = arrived is not None and arrived[0] == (command.source_epoch, command.source_seq)
             if first:

@@ -91,7 +91,7 @@ class LifecycleManager(Node):
 
     def watch(self) -> None:
         """Spin until the end; say once when a managed node is gone."""
-        while not self._ending.wait(0.0):
+        while not self._ending.requested:
             rclpy.spin_once(self, timeout_sec=0.2)
             for client in self._up:
                 if not client.reachable() and client.name not in self._gone:

@@ -31,6 +31,7 @@ from wall_oss_ros.ros.latency_message import latency_messages, latency_values
 from wall_oss_ros.ros.node import SuiteNode, run
 from wall_oss_ros.ros.observation_message import observation_from
 from wall_oss_ros.ros.parameters import declare, declare_settings
+from wall_oss_ros.ros.passing_time import SECOND_NS
 from wall_oss_ros.ros.plan_message import plan_from
 from wall_oss_ros.ros.python_log import forward_log
 from wall_oss_ros.ros.stamps import to_stamp
@@ -124,15 +125,15 @@ class PolicyNode(SuiteNode):
             self._thread.join(timeout=_PATIENCE_S)
 
     def _think(self) -> None:
-        period_s = 1.0 / self._settings.max_rate
-        next_s = time.monotonic()
+        period_ns = round(SECOND_NS / self._settings.max_rate)
+        next_ns = self.time.now_ns()
         while self.active:
             message = self._mailbox.take(timeout_s=0.1)
             if message is None:
                 continue
             try:
                 observation = observation_from(message, self._contract)
-                chunk = self._session.infer(observation, self.now_ns)
+                chunk = self._session.infer(observation, self.now_ns, time.monotonic_ns)
                 if chunk is not None and self.active:
                     ready = chunk_message(chunk, self._contract.base_frame)
                     self._session.deliver(chunk, partial(self._publisher.publish, ready))
@@ -143,8 +144,8 @@ class PolicyNode(SuiteNode):
                 self.get_logger().error(f"inference ended:\n{traceback.format_exc()}")
                 self._session.break_down(f"inference ended with {type(error).__name__}: {error}")
             # A newer observation may arrive while waiting; the mailbox keeps the newest.
-            next_s = max(next_s + period_s, time.monotonic())
-            time.sleep(max(0.0, next_s - time.monotonic()))
+            next_ns = max(next_ns + period_ns, self.time.now_ns())
+            self.time.sleep_until(next_ns, lambda: not self.active)
 
     def _on_instruction(self, message: String) -> None:
         if self._session.instruct(message.data):

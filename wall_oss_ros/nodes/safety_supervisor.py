@@ -131,12 +131,12 @@ class SafetySupervisorNode(LoopNode):
     # -- the loop's thread ------------------------------------------------------------------------
 
     def _judge(self) -> None:
-        due_ns, steady_ns = self.due()
+        due = self.due()
         with self.lock:
-            command = self._supervisor.step(due_ns, self.period_s, steady_ns)
+            command = self._supervisor.step(due.stamp_ns, self.period_s, due.steady_ns)
             if command is not None:
                 # A process that was stopped in the middle says nothing more of this tick.
-                self._output.send(command, overtaken=lambda: self.overtaken(steady_ns))
+                self._output.send(command, overtaken=lambda: due.overtaken)
             enabled = self._supervisor.motion_enabled
         if command is not None:
             self.executed.publish(command)
@@ -144,7 +144,7 @@ class SafetySupervisorNode(LoopNode):
             self._time(command)
         self._standing = not enabled and (command is None or not _moves(command))
         if self._ticks % self._beat_every == 0:
-            beat = Header(stamp=to_stamp(due_ns), frame_id=self.get_name())
+            beat = Header(stamp=to_stamp(due.stamp_ns), frame_id=self.get_name())
             self._heartbeat_publisher.publish(beat)
         self._ticks += 1
         self._reporter.notice()

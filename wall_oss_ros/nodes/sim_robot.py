@@ -2,6 +2,9 @@
 
 Takes controller topics, gives cameras, joint_states and odom; besides these the task's ground truth
 and a service that starts another scene.
+
+Without /clock the robot lives in wall time, and a picture that is late is left out. With it no
+picture is: simulated time passes as slowly as this machine needs to draw them.
 """
 
 from __future__ import annotations
@@ -10,13 +13,15 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from diagnostic_msgs.msg import DiagnosticStatus
 
 from wall_oss_ros.core.contract import RobotContract
 from wall_oss_ros.core.errors import SimulationError
-from wall_oss_ros.core.pacing import Pacer
+from wall_oss_ros.core.pacing import SLOWEST
+from wall_oss_ros.core.robot_time import RobotTime
 from wall_oss_ros.ros.loop import DeadlineLoop
 from wall_oss_ros.ros.node import SuiteNode, run
 from wall_oss_ros.ros.parameters import declare
@@ -25,7 +30,8 @@ from wall_oss_ros.ros.sim_inputs import Point, SimInputs
 from wall_oss_ros.ros.sim_outputs import SimOutputs
 from wall_oss_ros.sim.cameras import MAX_PX, MIN_PX
 from wall_oss_ros.sim.controllers import TrajectoryPoint
-from wall_oss_ros.sim.robot import SimRobot
+from wall_oss_ros.sim.robot import SimRobot, Snapshot
+from wall_oss_ros.sim.shutter import Shutter
 from wall_oss_ros.sim.studio import Studio
 from wall_oss_ros.srv import InjectFault, ResetScene
 
@@ -62,6 +68,14 @@ class SimRobotNode(SuiteNode):
         self._window_wanted = declare(self, "window", False, "show the simulation in a window")
         self._film_file = declare(self, "film", "", "file (.webp) to save a film to at the end")
         self._with_clock = declare(self, "publish_clock", False, "publish simulated time on /clock")
+        self._fastest = declare(
+            self,
+            "real_time_factor",
+            1.0,
+            "how fast the time on /clock passes at most; slower where pictures take longer",
+            low=SLOWEST,
+            high=1.0,
+        )
 
     def build(self, contract: RobotContract) -> None:
         """Build the simulation and its topics."""
@@ -70,9 +84,7 @@ class SimRobotNode(SuiteNode):
             contract, task=self._task, seed=self._seed, colour=self._colour or None
         )
         self._lock = threading.Lock()
-        self._pacer = Pacer(self._sim.dt_s)
-        self._drawn = threading.Event()
-        self._epoch_ns = 0
+        self._robot_time = RobotTime(self._sim.dt_s, own_clock=self._with_clock)
         self._tick_count = 0
         self._studio = Studio(
             self._sim.model,
@@ -83,9 +95,9 @@ class SimRobotNode(SuiteNode):
             window=self._window_wanted,
             film=self._film_file,
         )
-        rate_hz = max(camera.rate for camera in contract.cameras.values())
         self._physics = DeadlineLoop(1.0 / self._sim.dt_s, self._tick, self._on_loop_error, "sim")
-        self._drawing = DeadlineLoop(rate_hz, self._draw, self._on_loop_error, "cameras")
+        rate_hz = max(camera.rate for camera in contract.cameras.values())
+        self._shutter = Shutter(1.0 / rate_hz, self._on_loop_error, every_one=self._with_clock)
         self._faults = SimFaults(contract, self._with_clock)
         self._outputs = SimOutputs(self, contract, self._faults, self._with_clock)
         self._inputs = SimInputs(self, contract, self._faults, self._on_joints, self._on_base)
@@ -95,30 +107,31 @@ class SimRobotNode(SuiteNode):
     def start(self) -> None:
         """Let simulated time run, once the first picture is drawn (meshes load for seconds)."""
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
-        self._drawn.clear()
-        self._drawing.start()
-        self._drawn.wait(_FIRST_PICTURE_S)
-        self._epoch_ns = self.now_ns() - self._sim.time_ns
-        self._pacer = Pacer(self._sim.dt_s)
+        with self._lock:
+            first = self._sim.snapshot()
+        self._shutter.start(partial(self._studio.warm_up, first), _FIRST_PICTURE_S)
+        self._robot_time.begin(self._sim.time_ns, self.now_ns())
+        self._shutter.begin(self._sim.time_ns)
         self._physics.start()
 
     def stop(self) -> None:
         """Halt simulated time; save the film."""
-        self._drawing.stop()
         self._physics.stop()
+        self._shutter.stop()
         self._studio.close()
 
     def _tick(self) -> None:
         self._inputs.poll()
-        lost_before = self._pacer.lost_ns
-        steps = self._pacer.due(time.monotonic_ns())
-        self._epoch_ns += self._pacer.lost_ns - lost_before + self._faults.take_clock_jump_ns()
+        free_ns = self._take_picture()
+        tempo = min(self._fastest, self._shutter.tempo.value)
+        steps = self._robot_time.steps(time.monotonic_ns(), free_ns, tempo)
+        self._robot_time.jump(self._faults.take_clock_jump_ns())
         for _ in range(steps):
             with self._lock:
                 self._sim.step()
                 sample = self._sim.joint_sample()
             self._tick_count += 1
-            stamp_ns = self._epoch_ns + sample.stamp_ns
+            stamp_ns = self._robot_time.stamp_ns(sample.stamp_ns)
             self._outputs.publish_clock(stamp_ns)
             self._outputs.publish_joints(sample, stamp_ns)
             odometry_due = self._tick_count % _ODOMETRY_TICKS == 0
@@ -132,38 +145,40 @@ class SimRobotNode(SuiteNode):
                     self._outputs.publish_truth(sample, pose, twist, stamp_ns)
             if self._tick_count % _TASK_TICKS == 0:
                 self._publish_task()
+            self._take_picture()
+
+    def _take_picture(self) -> int:
+        """Begin a picture if one is due; return how long the next is not [ns]."""
+        return self._shutter.take(self._robot_time.passed_ns(self._sim.time_ns), self._picture)
+
+    def _picture(self) -> Callable[[], None]:
+        with self._lock:
+            snapshot = self._sim.snapshot()
+        return partial(self._draw, snapshot, self._robot_time.stamp_ns(snapshot.stamp_ns))
 
     def _publish_task(self) -> None:
         with self._lock:
             state = self._sim.task_state()
-        factor = self._pacer.real_time_factor()
-        self._outputs.publish_task(state, self._epoch_ns + state.stamp_ns, factor)
-        if factor < _SLOW:
+        factor = self._robot_time.real_time_factor()
+        self._outputs.publish_task(state, self._robot_time.stamp_ns(state.stamp_ns), factor)
+        if factor < _SLOW and not self._with_clock:
             self.get_logger().warning(
-                f"real-time factor {factor:.2f}: this machine is too slow for the simulation; "
-                "simulated time runs slower than wall time; smaller pictures help",
+                f"real-time factor {factor:.2f}: this machine is too slow for the simulation, and "
+                "the robot for its commands; smaller pictures help, or use_sim_time:=true",
                 throttle_duration_sec=10.0,
             )
 
-    def _draw(self) -> None:
-        with self._lock:
-            snapshot = self._sim.snapshot()
-        if not self._physics.running:
-            self._studio.warm_up(snapshot)
-            self._drawn.set()
-            return
+    def _draw(self, snapshot: Snapshot, stamp_ns: int) -> None:
         pictures = self._studio.shoot(snapshot)
         if self._studio.still:
             self._outputs.publish_pictures(pictures, self._stamp_now)
         else:
-            stamp_ns = self._epoch_ns + snapshot.stamp_ns
             self._outputs.publish_pictures(pictures, lambda: stamp_ns)
 
     def _stamp_now(self) -> int:
-        return self._epoch_ns + self._sim.time_ns if self._with_clock else self.now_ns()
+        return self._robot_time.stamp_ns(self._sim.time_ns) if self._with_clock else self.now_ns()
 
     def _on_loop_error(self, error: BaseException) -> None:
-        self._drawn.set()
         if not isinstance(error, SimulationError):
             self.get_logger().fatal("".join(traceback.format_exception(error)))
         self.fail(error)
@@ -217,13 +232,13 @@ class SimRobotNode(SuiteNode):
         """Return the real-time factor and the counts of published frames."""
         if not self.active:
             return super().report()
-        factor = self._pacer.real_time_factor()
+        factor = self._robot_time.real_time_factor()
         p50, p99 = self._studio.render_ms.at(50, 99)
         values = {f"camera {name} published": str(n) for name, n in self._outputs.pictures.items()}
         values["real-time factor"] = f"{factor:.3f}"
-        values["time lost [s]"] = f"{self._pacer.lost_ns * 1e-9:.3f}"
+        values["time lost [s]"] = f"{self._robot_time.lost_s:.3f}"
         values["render p50 p99 [ms]"] = f"{p50:.1f} {p99:.1f}"
-        if factor < _SLOW:
+        if factor < _SLOW and not self._with_clock:
             return DiagnosticStatus.WARN, f"real-time factor {factor:.2f}", values
         return DiagnosticStatus.OK, f"real-time factor {factor:.2f}", values
 

@@ -21,6 +21,8 @@ from std_msgs.msg import Header, String
 from std_srvs.srv import SetBool, Trigger
 
 from wall_oss_ros.core.errors import BringUpError
+from wall_oss_ros.core.pacing import SLOWEST
+from wall_oss_ros.messages.stamps import to_ns
 from wall_oss_ros.msg import ExecutorState, PolicyState, SafetyState, SimTaskState
 from wall_oss_ros.ros import qos
 
@@ -28,6 +30,8 @@ from wall_oss_ros.ros import qos
 # graph, and `giving_up` with it: these are for what hangs.
 _LOADING_S = 900.0
 _FIRST_CHUNK_S = 120.0
+# Simulated time may stand still for a while, as when something is drawn for the first time.
+_STILL_S = 60.0
 
 
 @dataclass(slots=True)
@@ -39,7 +43,7 @@ class Seen:
     safety: SafetyState | None = None
     task: SimTaskState | None = None
     heartbeats: dict[str, float] = field(default_factory=dict)
-    # Diagnostic values by node, and when they came [s, monotonic].
+    # Diagnostic values by node, and when they were said [s, the node's clock].
     diagnostics: dict[str, dict[str, str]] = field(default_factory=dict)
     levels: dict[str, tuple[int, str]] = field(default_factory=dict)
     diagnosed_s: dict[str, float] = field(default_factory=dict)
@@ -105,6 +109,20 @@ class Conductor:
                 raise BringUpError(f"{what} did not happen within {timeout_s:.0f} s")
             self._giving_up()
             self._executor.spin_once(timeout_sec=0.05)
+
+    def let_pass(self, duration_s: float) -> None:
+        """Take messages for a time of the simulated robot's, however slowly it passes here.
+
+        Raises:
+            BringUpError: if it stands still.
+        """
+        since = self.task
+
+        def over() -> bool:
+            now = self.task
+            return now.episode != since.episode or now.elapsed - since.elapsed >= duration_s
+
+        self.wait_for(over, max(_STILL_S, duration_s / SLOWEST), "simulated time going on")
 
     def wait_until_active(self, names: tuple[str, ...], timeout_s: float) -> None:
         """Wait until every node beats, which only active nodes do.
@@ -240,11 +258,11 @@ class Conductor:
             self.spin(0.2)
 
     def next_diagnostic(self, node: str) -> None:
-        """Wait for another diagnostic message of a node; each sends one a second."""
+        """Wait for another diagnostic message of a node; each sends one a second of its clock."""
         before = self.seen.diagnosed_s.get(node)
         self.wait_for(
             lambda: self.seen.diagnosed_s.get(node) != before,
-            10.0,
+            60.0,
             f"a diagnostic message of {node}",
         )
 
@@ -266,4 +284,4 @@ class Conductor:
             name = status.name.rpartition("/")[2]
             self.seen.diagnostics[name] = {item.key: item.value for item in status.values}
             self.seen.levels[name] = (int.from_bytes(status.level, "little"), status.message)
-            self.seen.diagnosed_s[name] = time.monotonic()
+            self.seen.diagnosed_s[name] = to_ns(message.header.stamp) * 1e-9

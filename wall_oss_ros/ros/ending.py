@@ -3,37 +3,46 @@
 from __future__ import annotations
 
 import contextlib
+import queue
 import signal
-import threading
 from collections.abc import Iterator
 from types import FrameType
 
 
 class Ending:
-    """Asked by the main loop; set by signal handlers and threads."""
+    """Asked by the main loop; set by signal handlers and threads.
+
+    No lock is held on the way: a handler that interrupts whoever holds it would wait for ever.
+    """
 
     def __init__(self) -> None:
-        self._requested = threading.Event()
+        self._requested = False
+        # Its put may interrupt its get.
+        self._told: queue.SimpleQueue[None] = queue.SimpleQueue()
         self.error: BaseException | None = None
 
     @property
     def requested(self) -> bool:
         """Whether the process should end."""
-        return self._requested.is_set()
+        return self._requested
 
     def request(self) -> None:
         """End without an error."""
-        self._requested.set()
+        self._requested = True
+        self._told.put(None)
 
     def fail(self, error: BaseException) -> None:
         """End with an error; the first one counts."""
         if self.error is None:
             self.error = error
-        self._requested.set()
+        self.request()
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait until the end is asked for; return whether it is."""
-        return self._requested.wait(timeout_s)
+        """Wait until the end is asked for; return whether it is. For one thread."""
+        if not self._requested and timeout_s > 0.0:
+            with contextlib.suppress(queue.Empty):
+                self._told.get(timeout=timeout_s)
+        return self._requested
 
     @contextlib.contextmanager
     def on_signals(self) -> Iterator[None]:

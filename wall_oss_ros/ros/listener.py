@@ -80,6 +80,13 @@ class ListenerThread:
         )
         self._raw.append((subscription, callback))
 
+    def adopt(self, subscription: Subscription[Any]) -> None:
+        """Take a subscription over from the executor; only before `start`."""
+        # Its events, too: Fast DDS wakes whoever waits for one of them with every message.
+        for entity in (subscription, *subscription.event_handlers):
+            entity.callback_group = NeverReady()
+        self._subscriptions.append(subscription)
+
     def serve(self, kind: type, name: str, callback: Callable[[Any, Any], Any]) -> None:
         """Answer a service; only before `start`."""
         self._services.append(

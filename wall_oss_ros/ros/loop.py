@@ -7,14 +7,13 @@ plain thread that sleeps until the next deadline does neither. `wall-oss bench l
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
+from time import monotonic_ns
 
 from wall_oss_ros.core.phase import PhaseLock
 from wall_oss_ros.core.rates import Histogram, Percentiles, RateMeter
+from wall_oss_ros.ros.passing_time import SECOND_NS, PassingTime, WallTime
 from wall_oss_ros.ros.real_time import use_exact_timers
-
-SECOND_NS = 1_000_000_000
 
 # Upper edges of the histogram of how late ticks begin [ms].
 LATENESS_BOUNDS_MS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
@@ -28,11 +27,12 @@ class DeadlineLoop:
 
     Attributes:
         period_ns: the period [ns].
+        time: what it paces itself by; every time and period below is of this clock, but for how
+            long ticks take.
         phase: moves the deadlines, where one is set before the start.
-        deadline_ns: when the present tick was due, on the monotonic clock [ns]; None before the
-            first since the start.
+        deadline_ns: when the present tick was due [ns]; None before the first since the start.
         period_error_ms: distance of ticks from one period after the last [ms].
-        tick_ms: how long ticks take [ms].
+        tick_ms: how long ticks take [ms of wall time].
         lateness_ms: how long after their deadlines ticks began, since the start [ms].
         missed: periods without a tick.
     """
@@ -44,6 +44,7 @@ class DeadlineLoop:
         on_error: Callable[[BaseException], None],
         name: str,
         prepare: Callable[[], None] | None = None,
+        time: PassingTime | None = None,
     ) -> None:
         """Create a stopped loop.
 
@@ -53,12 +54,14 @@ class DeadlineLoop:
             on_error: called once, on the loop's thread, with what ended it.
             name: thread name.
             prepare: called once on the loop's thread before the first tick.
+            time: what it paces itself by; None: the machine's monotonic clock.
         """
         self.period_ns = round(SECOND_NS / rate_hz)
         self._tick = tick
         self._on_error = on_error
         self._name = name
         self._prepare = prepare
+        self.time = time or WallTime()
         self.phase: PhaseLock | None = None
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -93,34 +96,35 @@ class DeadlineLoop:
 
     def measured_hz(self) -> float:
         """Return the rate of the last seconds."""
-        return self._meter.rate_hz(time.monotonic_ns())
+        return self._meter.rate_hz(self.time.now_ns())
 
     def _run(self) -> None:
         try:
             use_exact_timers()
             if self._prepare is not None:
                 self._prepare()
-            deadline = last = time.monotonic_ns()
+            passing = self.time
+            deadline = last = passing.now_ns()
             while not self._stopping.is_set():
                 deadline += self.period_ns
                 if self.phase is not None:
                     deadline += self.phase.shift_ns(deadline)
-                wait = deadline - time.monotonic_ns()
-                if wait > 0:
-                    time.sleep(wait / SECOND_NS)
+                passing.sleep_until(deadline, self._stopping.is_set)
                 if self._stopping.is_set():
                     return
-                start = time.monotonic_ns()
+                start = passing.now_ns()
                 late = start - deadline
                 self.lateness_ms.add(late / 1e6)
                 if late > self.period_ns:
                     self.missed += late // self.period_ns
+                if abs(late) > self.period_ns:  # simulated time may go back, too
                     deadline = start
                 self.deadline_ns = deadline
                 self.period_error_ms.add(abs(start - last - self.period_ns) / 1e6)
                 last = start
+                begun = monotonic_ns()
                 self._tick()
                 self._meter.tick(start)
-                self.tick_ms.add((time.monotonic_ns() - start) / 1e6)
+                self.tick_ms.add((monotonic_ns() - begun) / 1e6)
         except BaseException as error:  # reported, never swallowed: the owner goes to FAULT
             self._on_error(error)

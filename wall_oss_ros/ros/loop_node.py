@@ -6,9 +6,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from rclpy.clock import ROSClock
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import JointState
 
@@ -17,6 +17,7 @@ from wall_oss_ros.core.errors import MessageError
 from wall_oss_ros.core.joints import JointSelector
 from wall_oss_ros.core.observation import JointSample
 from wall_oss_ros.core.phase import PhaseLock
+from wall_oss_ros.core.simulated_steady import SimulatedSteady
 from wall_oss_ros.messages.joint_states import joint_sample
 from wall_oss_ros.msg import ExecutorState, SafetyState
 from wall_oss_ros.ros import qos
@@ -41,6 +42,26 @@ _READINGS = 3
 # Later than this a tick does not belong to its deadline any more; controllers brake by themselves
 # after 0.15 s, and the supervisor calls 0.3 s a pause.
 _OVERTAKEN_NS = 100_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """When a tick was due.
+
+    Attributes:
+        stamp_ns: by the node's clock [ns].
+        steady_ns: the same instant on a clock that never jumps [ns].
+        wall_ns: the same instant on the machine's monotonic clock [ns].
+    """
+
+    stamp_ns: int
+    steady_ns: int
+    wall_ns: int
+
+    @property
+    def overtaken(self) -> bool:
+        """Whether it is so long ago by now that nothing of it holds any more."""
+        return _overtaken(self.wall_ns)
 
 
 class LoopNode(SuiteNode):
@@ -79,6 +100,7 @@ class LoopNode(SuiteNode):
         self.period_s = 1.0 / rate
         self.lock = threading.Lock()
         self.real_time = False
+        self._steady = SimulatedSteady()
 
     def build_loop(
         self,
@@ -104,9 +126,11 @@ class LoopNode(SuiteNode):
             self.on_thread_error,
             self.get_name(),
             self._prepare,
+            self.time,
         )
         self.phase = PhaseLock(self.loop.period_ns)
-        if self._align:
+        # Simulated time comes in steps, which the deadlines have to lie on.
+        if self._align and not self.time.simulated:
             self.loop.phase = self.phase
 
     def poll(
@@ -131,25 +155,19 @@ class LoopNode(SuiteNode):
         if self._priority > 0:
             use_ordinary_priority()
 
-    def due_ns(self) -> int:
-        """Return the node clock's time at which the present tick was due [ns].
+    def due(self) -> Due:
+        """Return when the present tick was due.
 
         What a tick samples at this time lies on the grid of the deadlines, however late the tick
-        began. Under `use_sim_time`, and before the first tick, it is the present time.
+        began. On simulated time, before the first tick, and for a tick that was held up, as by a
+        process that was stopped, it is the present time: that one was due in another world.
         """
-        return self.due()[0]
-
-    def due(self) -> tuple[int, int]:
-        """Return `due_ns`, and the same instant on a clock that never jumps [ns].
-
-        A tick that was held up, as by a process that was stopped, was due in another world: for it
-        both are the present time.
-        """
+        now_ns, wall_ns = self.now_ns(), time.monotonic_ns()
+        if self.time.simulated:
+            return Due(now_ns, self._steady.at(now_ns, wall_ns), wall_ns)
         deadline_ns = self.loop.deadline_ns
-        clock = self.get_clock()
-        simulated = isinstance(clock, ROSClock) and clock.ros_time_is_active
-        if simulated or deadline_ns is None or self.overtaken(deadline_ns):
-            return self.now_ns(), time.monotonic_ns()
+        if deadline_ns is None or _overtaken(deadline_ns):
+            return Due(now_ns, wall_ns, wall_ns)
         ahead_ns, least_ns = 0, 0
         for attempt in range(_READINGS):
             before_ns = time.monotonic_ns()
@@ -159,11 +177,7 @@ class LoopNode(SuiteNode):
                 ahead_ns, least_ns = now_ns - before_ns - pause_ns // 2, pause_ns
             if least_ns < _READING_NS:
                 break
-        return deadline_ns + ahead_ns, deadline_ns
-
-    def overtaken(self, steady_ns: int) -> bool:
-        """Return whether an instant [ns, monotonic] is so long ago that nothing of it holds now."""
-        return time.monotonic_ns() - steady_ns > _OVERTAKEN_NS
+        return Due(deadline_ns + ahead_ns, deadline_ns, deadline_ns)
 
     def add_loop(self, message: SafetyState | ExecutorState) -> None:
         """Fill in what the loop measures of itself."""
@@ -214,3 +228,7 @@ class LoopNode(SuiteNode):
             return
         with self.lock:
             self._measure(sample)
+
+
+def _overtaken(wall_ns: int) -> bool:
+    return time.monotonic_ns() - wall_ns > _OVERTAKEN_NS

@@ -13,6 +13,7 @@ from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.signals import SignalHandlerOptions
+from rclpy.time_source import CLOCK_TOPIC
 from std_msgs.msg import Header
 
 from wall_oss_ros.core.contract import RobotContract, load_contract
@@ -21,6 +22,7 @@ from wall_oss_ros.ros import qos
 from wall_oss_ros.ros.ending import Ending
 from wall_oss_ros.ros.listener import ListenerThread
 from wall_oss_ros.ros.parameters import declare
+from wall_oss_ros.ros.passing_time import passing_time
 from wall_oss_ros.ros.real_time import keep_freed_memory
 from wall_oss_ros.ros.stamps import to_stamp
 
@@ -41,6 +43,7 @@ class SuiteNode(LifecycleNode):
         active: whether it is active.
         ending: how `run` learns that this process must end.
         contract_path: file of the robot contract.
+        time: what its threads pace themselves by: simulated time where `use_sim_time` is set.
     """
 
     def __init__(self, name: str) -> None:
@@ -48,6 +51,9 @@ class SuiteNode(LifecycleNode):
         self.active = False
         self._listeners: list[ListenerThread] = []
         self.ending = Ending()
+        self.time = passing_time(self)
+        if self.time.simulated:
+            self._listen_to_clock()
         self.contract_path = declare(
             self, "contract", "", "path of the robot contract (config/robots/*.yaml)"
         )
@@ -101,6 +107,17 @@ class SuiteNode(LifecycleNode):
         for listener in self._listeners:
             listener.stop()
         super().destroy_node()
+
+    def _listen_to_clock(self) -> None:
+        """Let a thread take /clock: it comes too often for the executor, and all else waits for it.
+
+        rclpy subscribed while the node was made, because `use_sim_time` was set from the start.
+        """
+        clock = self.listener("clock")
+        for subscription in self.subscriptions:
+            if subscription.topic_name == CLOCK_TOPIC:
+                clock.adopt(subscription)
+        clock.start()
 
     def now_ns(self) -> int:
         """Return the node clock's time (simulated where use_sim_time is set) [ns]."""

@@ -18,7 +18,7 @@ def test_the_scripted_policy_picks_up_the_red_cube_and_the_figures_are_printed(
 ):
     film = tmp_path / "film.webp"
     result = wall_oss(
-        "demo", "--policy", "scripted", "--headless", "--seconds", "90", "--film", str(film)
+        "demo", "--policy", "scripted", "--headless", "--film", str(film), timeout_s=300.0
     )
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr
     last = next(line for line in reversed(result.stdout.splitlines()) if "progress" in line)
@@ -28,11 +28,13 @@ def test_the_scripted_policy_picks_up_the_red_cube_and_the_figures_are_printed(
         last,
     )
     assert figures, last
-    observations, chunks, commands, _ = map(float, figures.groups())
-    # Wide: the machine may be busy. 10, 10 and 100 are the nominal rates.
-    assert 3.0 < observations < 11.0
-    assert 3.0 < chunks < 11.0
-    assert 50.0 < commands < 110.0
+    observations, chunks, commands, factor = map(float, figures.groups())
+    # Per second of the robot's time, which waits for the pictures: every one is seen.
+    assert observations == pytest.approx(10.0, abs=0.6)
+    # Wide: the machine may be busy. 10 and 100 are the nominal rates.
+    assert 6.0 < chunks < 11.0
+    assert 70.0 < commands < 110.0
+    assert 0.02 <= factor < 1.1
     assert '"pick up the red cube"' in result.stdout
     assert film.stat().st_size > 10_000
     assert left_behind() == []
@@ -41,12 +43,13 @@ def test_the_scripted_policy_picks_up_the_red_cube_and_the_figures_are_printed(
 def test_without_a_policy_named_the_learned_one_drives_the_robot(wall_oss, left_behind, tmp_path):
     pytest.importorskip("torch", reason="the learned policy needs the 'model' extra")
     film = tmp_path / "film.webp"
-    result = wall_oss("demo", "--headless", "--seconds", "30", "--film", str(film))
-    # Whether it gets there is judged on simulated time (test/sim); a busy machine is no judge.
+    options = ("--headless", "--seconds", "20", "--film", str(film))
+    result = wall_oss("demo", *options, timeout_s=600.0)
+    # Whether it gets there is judged in lockstep (test/sim); a busy machine is no judge.
     assert result.returncode in (0, 1), result.stdout[-3000:] + result.stderr
     assert "policy: small Wall-OSS, trained for 'pick_cube'" in result.stdout
     (chunks,) = re.findall(r"chunks ([\d.]+) Hz", result.stdout)
-    assert float(chunks) > 1.0, result.stdout[-3000:]
+    assert float(chunks) > 2.0, result.stdout[-3000:]
     assert "approached the red cube" in result.stdout, result.stdout[-3000:]
     assert left_behind() == []
 

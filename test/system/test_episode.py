@@ -16,7 +16,9 @@ pytestmark = pytest.mark.system
 def test_a_recorded_demo_becomes_a_dataset_and_can_be_replayed(wall_oss, left_behind, tmp_path):
     episodes, film = tmp_path / "episodes", str(tmp_path / "film.webp")
     small = ("--headless", "--film", film, "--image-size", "64", "--seconds", "60")
-    shown = wall_oss("demo", *small, "--policy", "scripted", "--record", str(episodes))
+    shown = wall_oss(
+        "demo", *small, "--policy", "scripted", "--record", str(episodes), timeout_s=300.0
+    )
     assert shown.returncode == 0, shown.stdout[-3000:] + shown.stderr
     (bag,) = (path for path in episodes.iterdir() if path.name != ".partial")
     record = read_record(bag)
@@ -44,7 +46,9 @@ def test_a_recorded_demo_becomes_a_dataset_and_can_be_replayed(wall_oss, left_be
     assert "exists already" in again.stderr
     assert "Traceback" not in again.stderr
 
-    replayed = wall_oss("demo", *small, "--policy", "replay", "--checkpoint", str(bag))
+    replayed = wall_oss(
+        "demo", *small, "--policy", "replay", "--checkpoint", str(bag), timeout_s=300.0
+    )
     assert "progress" in replayed.stdout, replayed.stdout[-3000:] + replayed.stderr
     assert replayed.returncode == 0, replayed.stdout[-2000:] + replayed.stderr
     assert left_behind() == []

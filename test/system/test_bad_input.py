@@ -33,6 +33,8 @@ def refused(result, *words: str) -> None:
         ("colour:=pink", ("pink", "red")),
         ("seed:=first", ("seed", "first", "whole number")),
         ("image_size:=1", ("image_size", "32")),
+        ("real_time_factor:=nan", ("real_time_factor", "nan", "0.02 to 1")),
+        ("real_time_factor:=0.5", ("real_time_factor", "use_sim_time:=true")),
         ("sim:=perhaps", ("sim", "perhaps", "true")),
         ("robots:=two", ("unknown argument 'robots'", "robot")),
         ("robot", ("got 'robot'", "name:=value")),

@@ -14,7 +14,7 @@ def test_the_graph_does_one_scene_after_the_other_and_a_wrong_colour_is_no_progr
 ):
     result = wall_oss(
         *("evaluate", "--policy", "scripted", "--nodes", "--task", "pick_cube", "--control"),
-        *("--episodes", "2", "--limit", "10", "--output", str(tmp_path), "--quiet"),
+        *("--episodes", "2", "--limit", "7", "--output", str(tmp_path), "--quiet"),
         timeout_s=600.0,
     )
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr

@@ -51,7 +51,8 @@ def main() -> None:
         lines.append(line)
 
     with parameter_file(PATIENT) as params, sync_playwright() as play:
-        arguments = {"view": "true", "task": "pick_cube", "colour": "red", "params": str(params)}
+        scene = {"task": "pick_cube", "colour": "red"}
+        arguments = {**scene, "view": "true", "params": str(params), "use_sim_time": "true"}
         with session(arguments, show) as running:
             conductor = running.conductor
             conductor.wait_until_active(running.runner.managed, 60.0)
@@ -66,7 +67,7 @@ def main() -> None:
             if notes.count():
                 notes.first.click()
             conductor.begin(running.runner.managed)
-            conductor.spin(MOMENT_S)
+            conductor.let_pass(MOMENT_S)
             shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     # Few colours, and no blocks around letters: a third of the size.
     shot.quantize(128).save(ROOT / "docs" / "web_view.png", optimize=True)

@@ -1,7 +1,8 @@
-"""Pins: the next chunk goes on from what the executor really follows, and from nothing else.
+"""Pins: the next chunk goes on from the chunk that the executor follows, where it follows it.
 
-A chunk that the executor has not answered stands in for its report, briefly, and only while the
-robot was following. A robot that was stopped, held or reset is not continued.
+The rows are the policy's own, without the offsets by which the executor joined them. A chunk that
+the executor has not answered stands in for its report, briefly, and only while the robot was
+following. A robot that was stopped, held or reset is not continued.
 """
 
 from __future__ import annotations
@@ -70,12 +71,20 @@ def test_at_first_there_is_nothing_to_go_on_from(chunk: ActionChunk) -> None:
     assert silent.at(after(chunk, 10)) is None, "no executor has said anything"
 
 
-def test_what_the_executor_took_is_gone_on_from_as_it_says(chunk: ActionChunk) -> None:
+@pytest.mark.parametrize("rows", [32, 12])
+def test_what_the_executor_took_is_gone_on_from_where_it_is_with_the_policys_own_rows(
+    chunk: ActionChunk, rows: int
+) -> None:
     force = PlanInForce()
     force.published(chunk)
-    taken = report(chunk)
+    joined = chunk.actions[:rows] + 0.01  # and the supervisor's look-ahead may have cut it
+    taken = report(chunk, actions=joined, speed_scale=0.7)
     force.report(taken)
-    assert force.at(after(chunk, 50)) is taken
+    plan = force.at(after(chunk, 50))
+    assert plan is not None
+    assert np.array_equal(plan.actions, chunk.actions[:rows])
+    for name in ("stamp_ns", "following", "seq", "epoch", "dt", "place", "speed_scale"):
+        assert getattr(plan, name) == getattr(taken, name)
 
 
 def test_a_chunk_not_answered_yet_stands_in_for_its_report(
@@ -103,7 +112,9 @@ def test_what_the_executor_says_counts_once_it_has_answered(
         force.report(report(chunk))
         force.published(following)
         force.report(answer)
-        assert force.at(after(following, 5)) is answer
+        plan = force.at(after(following, 5))
+        assert plan is not None
+        assert (plan.seq, plan.stamp_ns, plan.place) == (answer.seq, answer.stamp_ns, answer.place)
 
 
 def test_a_chunk_without_an_answer_counts_for_a_short_time_only(

@@ -1,13 +1,15 @@
 """Which motion the next chunk goes on from, and how much of it will be over when it arrives.
 
-The executor reports what it really follows (`CommittedPlan`); that is the truth, and a report
-always comes later than the chunk it is about. Until then the chunk that was published last stands
-in for it, for a short time and only for a robot that was following.
+The executor reports what it really follows (`CommittedPlan`): of which chunk how much, since when
+and how fast. A report always comes later than the chunk it is about. Until then the chunk that was
+published last stands in for it, for a short time and only for a robot that was following. What the
+rows of that chunk were to the policy, they stay.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from wall_oss_ros.core.chunk import NANOSECONDS, ActionChunk
 from wall_oss_ros.core.committed import committed_rows, plan_of
@@ -133,7 +135,12 @@ class PlanInForce:
             return None
         if stamp_ns - report.stamp_ns > _SILENCE_S * NANOSECONDS:
             return None
-        answered = report.seq >= sent.seq or report.refused_seq == sent.seq
+        if report.seq == sent.seq:
+            # The executor reports where it is in the chunk, and what it makes of the rows: with the
+            # offsets by which it joined them to the motion before. Those decay, and a policy that
+            # goes on from them says them again, chunk after chunk: it is given its own rows.
+            return replace(report, actions=sent.actions[: len(report.actions)])
+        answered = report.seq > sent.seq or report.refused_seq == sent.seq
         if answered or stamp_ns - self._sent_ns > _SILENCE_S * NANOSECONDS:
             return report
         return plan_of(sent, report.speed_scale)

@@ -10,10 +10,11 @@ import time
 
 import pytest
 
-# A runner with two children; one that has no ears is stopped by the test. It says their numbers.
+# A runner with two children (in the background Ctrl-C would be ignored); one that has no ears is stopped by the test. It says their numbers.
 RUNNER = """
-import subprocess, sys, time
+import signal, subprocess, sys, time
 from wall_oss_ros.bringup.reaper import Reaper
+signal.signal(signal.SIGINT, signal.default_int_handler)
 reaper = Reaper(patience_s=0.5)
 for _ in range(2):
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"],

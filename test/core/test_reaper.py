@@ -10,7 +10,8 @@ import time
 
 import pytest
 
-# A runner with two children (in the background Ctrl-C would be ignored); one that has no ears is stopped by the test. It says their numbers.
+# A runner with two children; one that has no ears is stopped by the test. It says their numbers.
+# In the background Ctrl-C would be ignored.
 RUNNER = """
 import signal, subprocess, sys, time
 from wall_oss_ros.bringup.reaper import Reaper

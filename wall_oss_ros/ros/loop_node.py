@@ -162,12 +162,11 @@ class LoopNode(SuiteNode):
         began. On simulated time, before the first tick, and for a tick that was held up, as by a
         process that was stopped, it is the present time: that one was due in another world.
         """
-        now_ns, wall_ns = self.now_ns(), time.monotonic_ns()
-        if self.time.simulated:
-            return Due(now_ns, self._steady.at(now_ns, wall_ns), wall_ns)
         deadline_ns = self.loop.deadline_ns
-        if deadline_ns is None or _overtaken(deadline_ns):
-            return Due(now_ns, wall_ns, wall_ns)
+        if self.time.simulated or deadline_ns is None or _overtaken(deadline_ns):
+            now_ns, wall_ns = self.now_ns(), time.monotonic_ns()
+            steady_ns = self._steady.at(now_ns, wall_ns) if self.time.simulated else wall_ns
+            return Due(now_ns, steady_ns, wall_ns)
         ahead_ns, least_ns = 0, 0
         for attempt in range(_READINGS):
             before_ns = time.monotonic_ns()
